@@ -1,0 +1,19 @@
+//! The schema, as SeaORM migrations for SQLite and PostgreSQL.
+//!
+//! Each migration has a real `down`, and a released caretaker must run on the schema of the next one.
+
+mod dialect;
+mod m20261122_1_model;
+
+pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager};
+
+/// All migrations, in order.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[sea_orm_migration::async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261122_1_model::Migration)]
+    }
+}

@@ -1,0 +1,67 @@
+//! Table `incident`: something that needs somebody, reported by a sensor or a person through Matrix.
+
+use crate::{BuildingId, IncidentId, Json, Priority, SetBy, SiteId, TaskId, WorkState, ZoneId};
+use sea_orm::entity::prelude::*;
+
+/// One row of `incident`.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "incident")]
+pub struct Model {
+    /// Derived from (Matrix building, TaskId).
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: IncidentId,
+    /// The site it was told for.
+    pub site_id: SiteId,
+    /// The building it is in now.
+    pub building_id: BuildingId,
+    /// The zone it is in.
+    pub zone_id: Option<ZoneId>,
+    /// Matrix's TaskId.
+    pub code: String,
+    /// Matrix's own work order for it.
+    pub task_id: TaskId,
+    /// `Meta.Name`.
+    pub name: Option<String>,
+    /// The `Description` of the event.
+    pub description: Option<String>,
+    /// `Meta.By`: the kind of sensor, or the person's app.
+    pub kind: Option<String>,
+    /// `Meta.Priority`.
+    pub priority: Priority,
+    /// `Meta.Priority` as sent.
+    pub priority_raw: Option<String>,
+    /// The state of the latest event by event time.
+    pub state: WorkState,
+    /// `Meta.Status` as sent.
+    pub state_raw: Option<String>,
+    /// Whether the state is one in which somebody still has to act.
+    pub is_open: bool,
+    /// The latest escalation level; L0 is 0.
+    pub escalation_level: i32,
+    /// The highest escalation level ever told.
+    pub highest_escalation_level: i32,
+    /// The earliest Start or event time.
+    pub reported_at: DateTimeUtc,
+    /// The Start of the latest event once it was assigned.
+    pub assigned_at: Option<DateTimeUtc>,
+    /// `Meta.End`.
+    pub due_at: Option<DateTimeUtc>,
+    /// `Meta.AStart`.
+    pub started_at: Option<DateTimeUtc>,
+    /// `Meta.AEnd`, as last told.
+    pub ended_at: Option<DateTimeUtc>,
+    /// `ended_at` while the state is a closed one.
+    pub completed_at: Option<DateTimeUtc>,
+    /// `Meta.SourceDeviceIdentifier`.
+    pub sensors: Json<Vec<String>>,
+    /// When the latest activity on it happened.
+    pub last_activity_at: DateTimeUtc,
+    /// Which fact set which field.
+    pub set_by: Json<SetBy>,
+}
+
+/// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

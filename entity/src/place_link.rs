@@ -1,0 +1,28 @@
+//! Table `place_link`: the operator's word on a site: its name, and the site whose building it shares.
+
+use crate::{PlaceLinkId, SiteId};
+use sea_orm::entity::prelude::*;
+
+/// One row of `place_link`.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "place_link")]
+pub struct Model {
+    /// Derived from the site key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: PlaceLinkId,
+    /// The site spoken of; it may not be known yet.
+    #[sea_orm(unique)]
+    pub site_id: SiteId,
+    /// The site that is the root of the place; itself for the leading site.
+    pub root_site_id: SiteId,
+    /// The name of the place.
+    pub name: Option<String>,
+    /// The import that wrote it.
+    pub version: i64,
+}
+
+/// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

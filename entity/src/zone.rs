@@ -1,0 +1,37 @@
+//! Table `zone`: a part of a building: a Matrix zone, or an Urgent site below a building.
+
+use crate::{BuildingId, Json, LevelId, SetBy, SiteId, Source, ZoneId};
+use sea_orm::entity::prelude::*;
+
+/// One row of `zone`.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "zone")]
+pub struct Model {
+    /// Derived from (Matrix building, zone id), or from the key of the Urgent site.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ZoneId,
+    /// The platform that knows it.
+    pub source: Source,
+    /// The site it was told for (Matrix), or the site that it is (Urgent).
+    pub site_id: SiteId,
+    /// The building it is in now.
+    pub building_id: BuildingId,
+    /// The floor it is on.
+    pub level_id: Option<LevelId>,
+    /// The Matrix zone id, or the Urgent site code.
+    pub code: String,
+    /// Its name; null while none was told.
+    pub name: Option<String>,
+    /// Its status in the words of Matrix.
+    pub status: Option<String>,
+    /// When Matrix removed it; it stays in history.
+    pub removed_at: Option<DateTimeUtc>,
+    /// Which fact set which field.
+    pub set_by: Json<SetBy>,
+}
+
+/// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

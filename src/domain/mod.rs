@@ -1,0 +1,5 @@
+//! The rules and all the SQL. No axum and no async-graphql here.
+
+pub mod delivery;
+pub mod fact;
+pub mod id;
