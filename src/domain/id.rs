@@ -83,7 +83,12 @@ pub fn incident(building: &str, task_id: &str) -> IncidentId {
     IncidentId(derive(&("incident", Source::Matrix, building, task_id)))
 }
 
-/// A Matrix task, or the work order of an incident.
+/// The work order that Matrix runs for an incident: apart from a task that should happen to have the same TaskId.
+pub fn work_order(building: &str, task_id: &str) -> TaskId {
+    TaskId(derive(&("work_order", Source::Matrix, building, task_id)))
+}
+
+/// A Matrix task.
 pub fn matrix_task(building: &str, task_id: &str) -> TaskId {
     TaskId(derive(&("task", Source::Matrix, building, task_id)))
 }
