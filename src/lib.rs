@@ -1,3 +1,5 @@
 //! caretaker: one live GraphQL API over what happens in buildings.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod domain;

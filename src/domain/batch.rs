@@ -300,13 +300,20 @@ pub async fn try_fact(
     stored
 }
 
-/// The quarantine entry of a fact that the database refused.
-pub fn refused(element: usize, fact: &Fact, error: &DbErr) -> Misfit {
+/// The quarantine entry of an element that the database refused.
+pub fn refused(delivery: &Delivery, element: usize) -> Misfit {
+    let elements: Vec<&serde_json::value::RawValue> =
+        serde_json::from_slice(&delivery.body).unwrap_or_default();
+    let content = match elements.get(element) {
+        Some(element) => element.get().to_owned(),
+        None => String::from_utf8_lossy(&delivery.body).into_owned(),
+    };
     Misfit {
         element: Some(element),
         path: format!("$[{element}]"),
         reason: "the database refused this element; it is kept here and can be driven again after an upgrade"
             .to_owned(),
-        content: format!("{:?} ({error})", fact.what),
+        // PostgreSQL takes no NUL in a text.
+        content: content.replace('\0', "\u{fffd}"),
     }
 }

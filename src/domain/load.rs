@@ -281,7 +281,7 @@ fn keep_task(keys: &mut KeySet, state: &mut State, row: task::Model) {
     keys.incident_codes.extend(row.external_identifier.clone());
     keys.references.extend(row.reference.clone());
     keys.sites.extend(row.site_id.map(|site| site.0));
-    state.tasks.load(TaskId(row.id.0), row);
+    state.tasks.load(row.id, row);
 }
 
 async fn load_incidents(

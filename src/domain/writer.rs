@@ -188,7 +188,8 @@ async fn quarantine(
         match batch::try_fact(database, &delivery, &fact, clock()).await {
             Ok(()) => delivery.content.facts.push((element, fact)),
             Err(error) if failure::classify(&error) == Failure::Data => {
-                refused.push(batch::refused(element, &fact, &error));
+                tracing::warn!(%error, element, "an element is quarantined");
+                refused.push(batch::refused(&delivery, element));
             }
             Err(error) => {
                 tracing::error!(%error, "an element could not be tried");
@@ -197,7 +198,20 @@ async fn quarantine(
         }
     }
     delivery.content.misfits.extend(refused);
-    match write_retrying(database, std::slice::from_ref(&delivery), clock).await {
+    let result = match write_retrying(database, std::slice::from_ref(&delivery), clock).await {
+        Err(error) if failure::classify(&error) == Failure::Data => {
+            // Each element is taken alone but not together: none is lost, all are set apart.
+            let facts = std::mem::take(&mut delivery.content.facts);
+            let refused = facts
+                .iter()
+                .map(|(element, _)| batch::refused(&delivery, *element))
+                .collect::<Vec<_>>();
+            delivery.content.misfits.extend(refused);
+            write_retrying(database, std::slice::from_ref(&delivery), clock).await
+        }
+        result => result,
+    };
+    match result {
         Ok(receipts) => receipts.into_iter().next().ok_or(Unavailable::DatabaseAway),
         Err(error) => {
             tracing::error!(%error, "a quarantined delivery could not be stored");

@@ -11,6 +11,8 @@ mod act;
 mod description;
 mod event;
 mod place;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use chrono::{DateTime, Utc};
