@@ -1,0 +1,2 @@
+//! caretaker.
+pub mod simulate;
