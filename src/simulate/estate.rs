@@ -176,8 +176,9 @@ fn building(rng: &mut Rng, properties: &[Property], index: usize, number: u32) -
 }
 
 fn site(rng: &mut Rng, tenant: Tenant, number: u32) -> Site {
-    let spread = |rng: &mut Rng| (rng.f64() * 400.0 - 200.0).round() / 10_000.0;
-    let (latitude, longitude) = (spread(rng), spread(rng));
+    // Four decimals are ten metres.
+    let near =
+        |rng: &mut Rng, degrees: f64| ((degrees + rng.f64() * 0.04 - 0.02) * 1e4).round() / 1e4;
     match tenant {
         Tenant::Northside => Site {
             code: format!("LON-{number:03}"),
@@ -185,8 +186,8 @@ fn site(rng: &mut Rng, tenant: Tenant, number: u32) -> Site {
             county: "Greater London",
             country: "United Kingdom",
             postal_code: format!("E{} {}AA", rng.u32(1..=18), rng.u32(0..=9)),
-            latitude: 51.5049 + latitude,
-            longitude: -0.0197 + longitude,
+            latitude: near(rng, 51.5049),
+            longitude: near(rng, -0.0197),
         },
         Tenant::RiveGauche => Site {
             code: format!("LYO-{number:03}"),
@@ -194,8 +195,8 @@ fn site(rng: &mut Rng, tenant: Tenant, number: u32) -> Site {
             county: "Rhône",
             country: "France",
             postal_code: format!("6900{}", rng.u32(1..=9)),
-            latitude: 45.7578 + latitude,
-            longitude: 4.832 + longitude,
+            latitude: near(rng, 45.7578),
+            longitude: near(rng, 4.832),
         },
     }
 }

@@ -20,6 +20,8 @@ mod places;
 mod record;
 mod report;
 mod send;
+#[cfg(test)]
+mod shape;
 mod sign;
 mod spoil;
 #[cfg(test)]

@@ -55,6 +55,28 @@ async fn send(address: &str, calls: Vec<Call>, record: Option<Record>) -> Report
     .await
 }
 
+#[test]
+fn same_seed_and_moment_make_the_same_calls() {
+    let mischief = [
+        "--events",
+        "800",
+        "--duplicate",
+        "0.1",
+        "--shuffle",
+        "0.2",
+        "--bad",
+        "0.1",
+    ];
+    let told = |more: &[&str]| -> Vec<(String, u16, bool)> {
+        calls(&[&mischief[..], more].concat())
+            .into_iter()
+            .map(|call| (call.body, call.expected, call.repeat))
+            .collect()
+    };
+    assert!(told(&[]) == told(&["--seed", "1"]));
+    assert!(told(&[]) != told(&["--seed", "2"]));
+}
+
 #[tokio::test]
 async fn a_run_with_every_mischief_is_signed_and_has_no_unexplained_answer() {
     let (address, stub) = stub(vec![]).await;

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
     use crate::simulate::estate;
     use serde_json::Value;
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
     fn history(seed: u64, count: usize) -> Vec<Event> {
         let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
@@ -144,15 +144,6 @@ mod tests {
         events.iter().filter_map(|event| match &event.what {
             What::Matrix { element, .. } => Some(serde_json::from_str(element).unwrap()),
             What::Urgent { .. } => None,
-        })
-    }
-
-    fn bodies(events: &[Event]) -> impl Iterator<Item = (Operation, Value)> {
-        events.iter().filter_map(|event| match &event.what {
-            What::Matrix { .. } => None,
-            What::Urgent { operation, body } => {
-                Some((*operation, serde_json::from_str(body).unwrap()))
-            }
         })
     }
 
@@ -197,173 +188,5 @@ mod tests {
         ] {
             assert!(seen.contains(event), "{event} never occurs");
         }
-    }
-
-    #[test]
-    fn work_orders_have_the_shape_of_the_published_example_and_go_forward() {
-        let example = serde_json::json!({
-            "AEnd": 0, "AStart": 0, "By": "AQ Lite", "End": 1_686_794_161, "EscalationLevel": "L0", "Name": "Bad smell in washroom",
-            "Priority": "H", "SourceDeviceIdentifier": ["AQ-L2-M-01"], "Start": 1_686_793_261, "Status": "NOT_ASSIGNED",
-            "TaskId": "1686793261034749182", "Type": "INCIDENT", "Zone": "zone-l2-male-washroom", "ZoneName": "L2 Male Washroom"
-        });
-        let expected: BTreeSet<&String> = example.as_object().unwrap().keys().collect();
-        let mut latest: BTreeMap<String, i64> = BTreeMap::new();
-        for element in elements(&history(2, 3_000)) {
-            let envelope: BTreeSet<&str> = element
-                .as_object()
-                .unwrap()
-                .keys()
-                .map(String::as_str)
-                .collect();
-            assert_eq!(
-                envelope,
-                BTreeSet::from([
-                    "ID",
-                    "ATTR",
-                    "Description",
-                    "Event",
-                    "Principal",
-                    "PType",
-                    "Entity",
-                    "EType",
-                    "RoutingKey",
-                    "RoutingKeyS",
-                    "Status",
-                    "Time",
-                    "UnixTime",
-                    "UnixTimeInt",
-                    "Module",
-                    "Meta"
-                ])
-            );
-            let words: Vec<&str> = element["RoutingKeyS"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|word| word.as_str().unwrap())
-                .collect();
-            assert_eq!(element["RoutingKey"], words.join("."));
-            let at = element["UnixTimeInt"].as_i64().unwrap();
-            assert_eq!(element["UnixTime"], at.to_string());
-            assert_eq!(
-                element["Time"],
-                format!("{}#{at}", element["Module"].as_str().unwrap())
-            );
-            let Some(task) = element["Meta"]["TaskId"].as_str() else {
-                continue;
-            };
-            assert!(task.len() == 19 && task.bytes().all(|byte| byte.is_ascii_digit()));
-            assert_eq!(
-                element["Meta"]
-                    .as_object()
-                    .unwrap()
-                    .keys()
-                    .collect::<BTreeSet<_>>(),
-                expected
-            );
-            let before = latest.insert(task.to_owned(), at);
-            assert!(
-                before.is_none_or(|before| before < at),
-                "{task} stands still"
-            );
-        }
-    }
-
-    #[test]
-    fn urgent_tasks_begin_with_their_creation_and_some_belong_to_incidents() {
-        let events = history(4, 4_000);
-        let incidents: BTreeSet<String> = elements(&events)
-            .filter_map(|e| e["Meta"]["TaskId"].as_str().map(str::to_owned))
-            .collect();
-        let mut created = BTreeSet::new();
-        let mut linked = 0;
-        let mut children = 0;
-        for (operation, body) in bodies(&events) {
-            if let Some(task) = body["TaskIdentifier"].as_str() {
-                match operation {
-                    Operation::TaskCreated => assert!(created.insert(task.to_owned())),
-                    _ => assert!(created.contains(task)),
-                }
-            }
-            if operation == Operation::TaskCreated {
-                let site = &body["Site"];
-                children += usize::from(site["ParentCode"].is_string());
-                linked += usize::from(
-                    body["ExternalIdentifier"]
-                        .as_str()
-                        .is_some_and(|task| incidents.contains(task)),
-                );
-            }
-        }
-        assert!(
-            created.len() > 100 && linked > 50 && children > 20,
-            "{} {linked} {children}",
-            created.len()
-        );
-    }
-
-    #[test]
-    fn the_platforms_inconsistencies_all_occur() {
-        let events = history(9, 6_000);
-        let all: Vec<(Operation, Value)> = bodies(&events).collect();
-        let of = |wanted| {
-            all.iter()
-                .filter(move |(operation, _)| *operation == wanted)
-                .map(|(_, body)| body)
-        };
-        assert!(of(Operation::NoteAdded).any(|note| note.get("TaskIdentifier").is_none()));
-        assert!(of(Operation::NoteAdded).any(|note| note["TaskReference"].is_string()));
-        assert!(of(Operation::NoteAdded).any(|note| note["TaskReference"].is_i64()));
-        let statuses: Vec<&Value> = of(Operation::StatusChanged).collect();
-        assert!(
-            statuses
-                .iter()
-                .any(|status| status["Status"] == "Intervention effectuée – Attente du devis")
-        );
-        assert!(
-            statuses
-                .iter()
-                .any(|status| status["AssetDowntime"].is_object())
-        );
-        assert!(
-            statuses
-                .iter()
-                .any(|status| status["AssetDowntime"].is_null())
-        );
-        let answers: Vec<&Value> = statuses
-            .iter()
-            .filter_map(|status| status["TaskCompliance"].as_array())
-            .flatten()
-            .map(|answer| &answer["Answer"])
-            .collect();
-        assert!(answers.iter().any(|answer| answer.is_string()));
-        assert!(answers.iter().any(|answer| answer.is_boolean()));
-        assert!(answers.iter().any(|answer| answer.is_f64()));
-        let times: Vec<&str> = statuses
-            .iter()
-            .filter_map(|status| status["StatusChangeDateTimeUtc"].as_str())
-            .collect();
-        let digits: BTreeSet<usize> = times
-            .iter()
-            .map(|time| {
-                time.split_once('.').map_or(0, |(_, rest)| {
-                    rest.bytes().take_while(u8::is_ascii_digit).count()
-                })
-            })
-            .collect();
-        assert_eq!(digits, (0..=7).collect());
-        assert!(times.iter().any(|time| time.ends_with('Z')));
-        assert!(times.iter().any(|time| time[19..].contains(['+', '-'])));
-        assert!(
-            times
-                .iter()
-                .any(|time| !time.ends_with('Z') && !time[19..].contains(['+', '-']))
-        );
-        assert!(
-            of(Operation::TaskChased).next().is_some()
-                && of(Operation::TaskChanged).next().is_some()
-        );
-        assert!(elements(&events).any(|element| element["Meta"]["Start"].is_string()));
-        assert!(elements(&events).any(|element| element["Meta"]["Start"].is_i64()));
     }
 }
