@@ -2,4 +2,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod config;
 pub mod domain;
+pub mod ingest;
+pub mod simulate;
