@@ -317,3 +317,116 @@ pub fn refused(delivery: &Delivery, element: usize) -> Misfit {
         content: content.replace('\0', "\u{fffd}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! P2 with a real database between the batches: what `load` brings back must be enough for the fold.
+
+    use std::collections::BTreeMap;
+
+    use entity::{Operation, Source};
+    use migration::MigratorTrait as _;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::delivery::Content;
+
+    const TABLES: [&str; 10] = [
+        "property",
+        "building",
+        "site",
+        "level",
+        "zone",
+        "incident",
+        "task",
+        "status_change",
+        "note",
+        "chase",
+    ];
+
+    fn delivery(number: usize, facts: &[Fact]) -> Delivery {
+        let body_hash = format!("{number}");
+        Delivery {
+            id: id::delivery(Source::Matrix, Operation::Events, None, &body_hash),
+            source: Source::Matrix,
+            operation: Operation::Events,
+            credential: "test".to_owned(),
+            credential_position: 0,
+            signed_at: None,
+            body_hash,
+            body: b"[]".to_vec(),
+            received_at: DateTime::UNIX_EPOCH,
+            content: Content {
+                facts: facts.iter().cloned().enumerate().collect(),
+                ..Content::default()
+            },
+        }
+    }
+
+    async fn rows(database: &Database) -> BTreeMap<String, Vec<String>> {
+        let mut tables = BTreeMap::new();
+        for table in TABLES {
+            let columns = Statement::from_string(
+                DbBackend::Sqlite,
+                format!("SELECT name FROM pragma_table_info('{table}')"),
+            );
+            let columns: Vec<String> = database
+                .readers
+                .query_all_raw(columns)
+                .await
+                .unwrap()
+                .iter()
+                .map(|row| format!("quote({})", row.try_get_by_index::<String>(0).unwrap()))
+                .collect();
+            let all = format!(
+                "SELECT {} FROM {table} ORDER BY 1",
+                columns.join(" || ' ' || ")
+            );
+            let all = database
+                .readers
+                .query_all_raw(Statement::from_string(DbBackend::Sqlite, all))
+                .await
+                .unwrap();
+            tables.insert(
+                table.to_owned(),
+                all.iter()
+                    .map(|row| row.try_get_by_index(0).unwrap())
+                    .collect(),
+            );
+        }
+        tables
+    }
+
+    async fn play(facts: &[Fact], per_batch: usize) -> BTreeMap<String, Vec<String>> {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!(
+            "sqlite://{}?mode=rwc",
+            folder.path().join("test.db").display()
+        );
+        let database = Database::open(&url, 1).await.unwrap();
+        migration::Migrator::up(&database.writer, None)
+            .await
+            .unwrap();
+        for (number, facts) in facts.chunks(per_batch).enumerate() {
+            write(&database, &[delivery(number, facts)], DateTime::UNIX_EPOCH)
+                .await
+                .unwrap();
+        }
+        let rows = rows(&database).await;
+        database.close().await;
+        rows
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_loaded_is_enough_for_the_fold((facts, other) in fold::tests::histories(), per_batch in 1..6_usize) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                prop_assert_eq!(play(&facts, facts.len()).await, play(&other, per_batch).await);
+                Ok(())
+            })?;
+        }
+    }
+}

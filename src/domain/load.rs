@@ -345,6 +345,37 @@ async fn load_sites(
     Ok(())
 }
 
+/// All that a change of the operator's word on `sites` can move.
+///
+/// # Errors
+/// What the database says.
+pub async fn load_places_of(
+    connection: &impl ConnectionTrait,
+    named: &[Uuid],
+) -> Result<State, DbErr> {
+    let mut state = State::default();
+    let mut keys = KeySet::default();
+    for row in sites(connection, FROM_NAMES, &[Keys::Uuids(named)]).await? {
+        state.sites.load(row.id, row);
+    }
+    let buildings: Vec<Uuid> = state
+        .sites
+        .iter()
+        .map(|(_, row)| row.building_id.0)
+        .collect();
+    for row in
+        bulk::rows::<site::Entity>(connection, "building_id IN {0}", &[Keys::Uuids(&buildings)])
+            .await?
+    {
+        if state.sites.get(row.id).is_none() {
+            state.sites.load(row.id, row);
+        }
+    }
+    load_links(connection, &mut state).await?;
+    load_places(connection, &mut keys, &mut state).await?;
+    Ok(state)
+}
+
 /// From the sites named up to their roots; a place link is a step up as a parent is.
 const FROM_NAMES: &str = "WITH RECURSIVE up (id) AS (
         SELECT id FROM site WHERE id IN {0}

@@ -12,20 +12,20 @@ mod description;
 mod event;
 mod place;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod work;
 
 use chrono::{DateTime, Utc};
 use entity::{
     ActivityId, ActivityKind, BuildingId, Change, IncidentId, Json, SetBy, SiteId, Source, TaskId,
-    TaskKind, activity, task,
+    TaskKind, activity, place_link, task,
 };
 use serde_json::Value;
 use uuid::Uuid;
 
 use self::place::Filed;
 use super::fact::{Fact, What};
-use super::id;
+use super::id::{self, SiteKey};
 use super::state::State;
 
 /// What became of one fact.
@@ -162,6 +162,28 @@ pub fn finish(state: &mut State, at: DateTime<Utc>) -> Vec<NewActivity> {
             activity(id, ActivityKind::Linked, at, told, None)
         })
         .collect()
+}
+
+/// Takes in the operator's word on places: the sites it names are known from now on, and all that it moves is settled.
+/// `finish` has to follow.
+pub fn declare_places(state: &mut State, links: Vec<(SiteKey, place_link::Model)>) {
+    let before: Vec<SiteId> = state.place_links.keys().copied().collect();
+    state.place_links.clear();
+    let keys: Vec<SiteKey> = links
+        .into_iter()
+        .map(|(key, link)| {
+            state.place_links.insert(link.site_id, link);
+            key
+        })
+        .collect();
+    // All of them are known before the first is settled: a site needs the row of its root.
+    for key in &keys {
+        place::site(state, key);
+    }
+    for site in keys.iter().map(SiteKey::id).chain(before) {
+        state.touched_sites.insert(site);
+        place::settle(state, site);
+    }
 }
 
 fn activity(

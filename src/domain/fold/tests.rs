@@ -351,7 +351,7 @@ fn act() -> impl Strategy<Value = Fact> {
 }
 
 /// Facts, and the same facts shuffled with some of them repeated.
-fn histories() -> impl Strategy<Value = (Vec<Fact>, Vec<Fact>)> {
+pub(crate) fn histories() -> impl Strategy<Value = (Vec<Fact>, Vec<Fact>)> {
     let one = prop_oneof![3 => incident(), 1 => zone(), 3 => described(), 3 => act()];
     proptest::collection::vec(one, 1..24).prop_flat_map(|facts| {
         let repeats = proptest::sample::subsequence(facts.clone(), 0..=facts.len());
