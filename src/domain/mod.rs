@@ -4,4 +4,5 @@ pub mod database;
 pub mod delivery;
 pub mod fact;
 pub mod id;
+pub mod migrate;
 pub mod scope;
