@@ -13,11 +13,11 @@ mod place;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 pub use credential::{MatrixCredential, Secret, UrgentCredential};
-pub use first_start::{CREDENTIALS_FILE, Own, own_credentials};
+pub use first_start::{CREDENTIALS_FILE, Own, make_data_dir, own_credentials};
 pub use load::{Flags, Loaded, load};
 pub use place::{PLACES_FILE, Place, Property, StatusType, UrgentSite};
 
@@ -221,6 +221,21 @@ impl Config {
             let file = self.data_dir.join("caretaker.db");
             SecretString::from(format!("sqlite://{}?mode=rwc", in_url(&file)))
         })
+    }
+
+    /// The engine and where it is, fit for showing: no user, no password.
+    pub fn database(&self) -> String {
+        let url = self.database_url();
+        let url = url.expose_secret();
+        let place = url.split_once(':').map_or("", |(_, place)| place);
+        let place = place.trim_start_matches("//");
+        let place = place.split('?').next().unwrap_or_default();
+        if url.starts_with("sqlite") {
+            return format!("SQLite, {place}");
+        }
+        // Only what follows the last `@`: a password may hold one unescaped.
+        let place = place.rsplit('@').next().unwrap_or_default();
+        format!("PostgreSQL, {place}")
     }
 }
 

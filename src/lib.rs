@@ -4,5 +4,7 @@
 
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod ingest;
+pub mod server;
 pub mod simulate;

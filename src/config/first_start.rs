@@ -53,7 +53,7 @@ struct Pair {
 /// # Errors
 /// When the file cannot be made or read, or others could read it.
 pub fn own_credentials(config: &mut Config) -> Result<Option<Own>, ConfigError> {
-    make_folder(&config.data_dir)?;
+    make_data_dir(config)?;
     let matrix = config.matrix.credentials.is_empty() && !config.matrix.allow_unauthenticated;
     let urgent = config.urgent.credentials.is_empty() && !config.urgent.allow_unauthenticated;
     if !matrix && !urgent {
@@ -79,13 +79,17 @@ pub fn own_credentials(config: &mut Config) -> Result<Option<Own>, ConfigError> 
     Ok(Some(Own { path, is_new }))
 }
 
-fn make_folder(folder: &Path) -> Result<(), ConfigError> {
+/// Makes the data folder if it is not there.
+///
+/// # Errors
+/// What the system says.
+pub fn make_data_dir(config: &Config) -> Result<(), ConfigError> {
     // What arrives speaks of people and buildings: the folder is the operator's alone.
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(folder)
-        .map_err(|error| file::fault(folder, error))
+        .create(&config.data_dir)
+        .map_err(|error| file::fault(&config.data_dir, error))
 }
 
 /// Whether the file was made; another server that starts at the same moment may have been first.

@@ -11,6 +11,7 @@ pub mod fold;
 pub mod id;
 pub mod journal;
 pub mod load;
+pub mod migrate;
 pub mod operator;
 pub mod register;
 pub mod scope;

@@ -11,15 +11,21 @@
 
 mod support;
 
+mod command;
 mod database;
+mod health;
 mod layering;
 mod migrations;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // The HTTP client is built without a default of its own.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     support::run(vec![
+        ("command", command::tests()),
         ("database", database::tests()),
+        ("health", health::tests()),
         ("layering", layering::tests()),
         ("migrations", migrations::tests()),
     ])
