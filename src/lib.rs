@@ -1,4 +1,8 @@
 //! caretaker: one live GraphQL API over what happens in buildings.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod config;
 pub mod domain;
 pub mod ingest;
+pub mod simulate;
