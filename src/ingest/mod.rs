@@ -6,6 +6,7 @@ pub mod canonical;
 pub mod flag;
 pub mod matrix;
 pub mod member;
+pub mod proof;
 pub mod time;
 pub mod urgent;
 

@@ -27,7 +27,7 @@ pub fn decode(
 ) -> Result<Content, Unusable> {
     let text = body::well_formed(body)?.get();
     let mut flags = Flags::default();
-    let read = || -> Result<_, Wrong> {
+    let mut read = || -> Result<_, Wrong> {
         let value = body::value(text, "$", &mut flags)?;
         let call = Call {
             operation,
@@ -40,10 +40,13 @@ pub fn decode(
         };
         call.fact(&mut flags)
     };
-    let fact = { read }().map_err(|wrong| Unusable::wrong_shape(body, wrong))?;
+    let fact = read().map_err(|wrong| Unusable::wrong_shape(body, wrong))?;
     Ok(Content {
         facts: vec![(0, fact)],
         misfits: Vec::new(),
         flags: flags.into_list(),
     })
 }
+
+#[cfg(test)]
+mod tests;
