@@ -16,6 +16,7 @@ mod database;
 mod health;
 mod layering;
 mod migrations;
+mod writer;
 
 use std::process::ExitCode;
 
@@ -28,5 +29,6 @@ fn main() -> ExitCode {
         ("health", health::tests()),
         ("layering", layering::tests()),
         ("migrations", migrations::tests()),
+        ("writer", writer::tests()),
     ])
 }
