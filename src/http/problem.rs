@@ -25,7 +25,7 @@ const RETRY_SECONDS: u32 = 5;
 pub struct Problem {
     /// What sort of problem, as a URI that never changes.
     #[serde(rename = "type")]
-    kind: String,
+    kind: &'static str,
     /// The same in a few words.
     title: &'static str,
     /// The HTTP status.
@@ -38,13 +38,18 @@ pub struct Problem {
     /// By which the operators find the call in the log.
     request_id: Uuid,
     #[serde(skip)]
-    header: Option<(HeaderName, String)>,
+    header: Option<Box<(HeaderName, String)>>,
 }
 
 impl Problem {
-    fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
+    fn new(
+        status: StatusCode,
+        kind: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
         Self {
-            kind: format!("urn:caretaker:problem:{kind}"),
+            kind,
             title,
             status: status.as_u16(),
             detail: detail.into(),
@@ -55,7 +60,7 @@ impl Problem {
     }
 
     fn with(mut self, name: HeaderName, value: impl Into<String>) -> Self {
-        self.header = Some((name, value.into()));
+        self.header = Some(Box::new((name, value.into())));
         self
     }
 
@@ -67,34 +72,61 @@ impl Problem {
     /// 400: the body is not JSON.
     pub fn not_json(misfit: &Misfit) -> Self {
         let title = "The body is not JSON";
-        Self::new(StatusCode::BAD_REQUEST, "not-json", title, &misfit.reason).at(&misfit.path)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "urn:caretaker:problem:not-json",
+            title,
+            &misfit.reason,
+        )
+        .at(&misfit.path)
     }
 
     /// 400: the body broke off or came too slowly.
     pub fn broken_body(detail: &str) -> Self {
         let title = "The body did not arrive whole";
-        Self::new(StatusCode::BAD_REQUEST, "broken-body", title, detail)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "urn:caretaker:problem:broken-body",
+            title,
+            detail,
+        )
     }
 
     /// 401: the call does not prove who sent it.
     pub fn unauthenticated(challenge: &str, detail: &str) -> Self {
         let title = "The sender is not known";
-        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", title, detail)
-            .with(WWW_AUTHENTICATE, challenge)
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "urn:caretaker:problem:unauthenticated",
+            title,
+            detail,
+        )
+        .with(WWW_AUTHENTICATE, challenge)
     }
 
     /// 405: this address takes another method.
     pub fn method_not_allowed(allowed: &str) -> Self {
         let detail = format!("This address takes {allowed} only.");
         let (status, title) = (StatusCode::METHOD_NOT_ALLOWED, "Wrong method");
-        Self::new(status, "method-not-allowed", title, detail).with(ALLOW, allowed)
+        Self::new(
+            status,
+            "urn:caretaker:problem:method-not-allowed",
+            title,
+            detail,
+        )
+        .with(ALLOW, allowed)
     }
 
     /// 408: the body came too slowly.
     pub fn too_slow(seconds: u64) -> Self {
         let detail = format!("The body did not arrive within {seconds} seconds.");
         let title = "The body came too slowly";
-        Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", title, detail)
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "urn:caretaker:problem:too-slow",
+            title,
+            detail,
+        )
     }
 
     /// 413: the body is longer than the limit.
@@ -102,7 +134,12 @@ impl Problem {
         let detail =
             format!("The body is longer than {limit} bytes, which is the most taken here.");
         let title = "The body is too large";
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", title, detail)
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "urn:caretaker:problem:too-large",
+            title,
+            detail,
+        )
     }
 
     /// 422: the body is JSON of another shape.
@@ -110,7 +147,7 @@ impl Problem {
         let detail = format!("At {}: {}", misfit.path, misfit.reason);
         let title = "The body does not have the expected shape";
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        Self::new(status, "wrong-shape", title, detail).at(&misfit.path)
+        Self::new(status, "urn:caretaker:problem:wrong-shape", title, detail).at(&misfit.path)
     }
 
     /// 500: our fault. The chain goes to the log, the id to both.
@@ -118,7 +155,12 @@ impl Problem {
         let detail =
             "Something went wrong in the server. Send the call again; nothing is stored twice.";
         let title = "Internal error";
-        let problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", title, detail);
+        let problem = Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "urn:caretaker:problem:internal",
+            title,
+            detail,
+        );
         let chain: Vec<String> = std::iter::successors(Some(error), |error| error.source())
             .map(ToString::to_string)
             .collect();
@@ -147,7 +189,7 @@ impl From<Unavailable> for Problem {
         };
         let detail = format!("{why} Send the call again in {RETRY_SECONDS} seconds.");
         let (status, title) = (StatusCode::SERVICE_UNAVAILABLE, "Not available just now");
-        let problem = Self::new(status, "unavailable", title, detail)
+        let problem = Self::new(status, "urn:caretaker:problem:unavailable", title, detail)
             .with(RETRY_AFTER, RETRY_SECONDS.to_string());
         tracing::warn!(request_id = %problem.request_id, %unavailable, "call not taken");
         problem
@@ -161,7 +203,7 @@ impl IntoResponse for Problem {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if let Some((name, value)) = self.header
+        if let Some((name, value)) = self.header.map(|header| *header)
             && let Ok(value) = HeaderValue::from_str(&value)
         {
             headers.insert(name, value);

@@ -18,11 +18,9 @@ use entity::{Operation, Source};
 use futures_util::StreamExt;
 
 use super::problem::Problem;
-use crate::domain::delivery::{Content, Delivery};
-use crate::domain::id;
 use crate::domain::writer::{Clock, Writer};
 use crate::ingest::proof::{Presented, Proof, Proven, Reason, Refused};
-use crate::ingest::{Fault, Unusable, canonical, matrix, urgent};
+use crate::ingest::{Fault, receive};
 
 /// From this size on a body is decoded on a thread of its own, so that other calls need not wait.
 const LARGE: usize = 256 * 1024;
@@ -198,10 +196,7 @@ impl Intake {
     }
 
     async fn take(&self, operation: Operation, request: Request) -> Result<Response, Problem> {
-        let source = match operation {
-            Operation::Events => Source::Matrix,
-            _ => Source::Urgent,
-        };
+        let source = receive::source(operation);
         let gate = self.gate(source);
         let received_at = (self.clock.0)().trunc_subsecs(6);
         let proven = gate.pass(&request, source, received_at)?;
@@ -210,9 +205,9 @@ impl Intake {
             .await
             .map_err(|_| Problem::too_slow(self.body_timeout.as_secs()))??;
         let (delivery, fault) = if body.len() < LARGE {
-            delivery(source, operation, proven, body, received_at)
+            receive::delivery(operation, proven, body, received_at)
         } else {
-            let work = move || delivery(source, operation, proven, body, received_at);
+            let work = move || receive::delivery(operation, proven, body, received_at);
             tokio::task::spawn_blocking(work)
                 .await
                 .map_err(|error| Problem::internal(&error))?
@@ -225,51 +220,6 @@ impl Intake {
             _ => Ok(acknowledgement()),
         }
     }
-}
-
-/// The call as the writer takes it; with the fault where nothing of it can be used: such a call is kept, too.
-fn delivery(
-    source: Source,
-    operation: Operation,
-    proven: Proven,
-    body: Vec<u8>,
-    received_at: DateTime<Utc>,
-) -> (Delivery, Option<Fault>) {
-    let position = proven.position;
-    let decoded = match source {
-        Source::Matrix => matrix::decode(&body, received_at),
-        Source::Urgent => {
-            urgent::decode(operation, &body, proven.signed_time, received_at, position)
-        }
-    };
-    let (content, fault) = match decoded {
-        Ok(content) => (content, None),
-        Err(Unusable { fault, misfit }) => {
-            let misfits = vec![misfit];
-            (
-                Content {
-                    misfits,
-                    ..Content::default()
-                },
-                Some(fault),
-            )
-        }
-    };
-    let body_hash = canonical::sha256_hex(&body);
-    let signed_at = proven.signed_at;
-    let delivery = Delivery {
-        id: id::delivery(source, operation, signed_at.as_deref(), &body_hash),
-        source,
-        operation,
-        credential: proven.credential,
-        credential_position: position,
-        signed_at,
-        body_hash,
-        body,
-        received_at,
-        content,
-    };
-    (delivery, fault)
 }
 
 /// Reads the body, never more of it than the limit.
