@@ -1,3 +1,7 @@
 //! The HTTP face: axum lives here and nowhere else; no SQL.
 
+//! The HTTP face. axum lives here and nowhere else; no SQL.
+
 pub mod health;
+pub mod problem;
+pub mod webhook;

@@ -7,6 +7,7 @@ pub mod flag;
 pub mod matrix;
 pub mod member;
 pub mod proof;
+pub mod receive;
 pub mod time;
 pub mod urgent;
 

@@ -26,6 +26,8 @@ pub struct Hmac {
     pub marker: String,
     /// How far a timestamp may lie from our clock on either side.
     pub grace: Duration,
+    /// What a proxy took off the path before the call came here: the digest covers the whole path.
+    pub path_prefix: String,
 }
 
 impl Hmac {
@@ -47,7 +49,8 @@ impl Hmac {
             .and_then(|pair| pair.rsplit_once(':'))
             .ok_or_else(malformed)?;
         let signed_time = time::date_time(timestamp).map_err(|_| malformed())?;
-        let message = message(call.method, call.path, timestamp);
+        let path = format!("{}{}", self.path_prefix, call.path);
+        let message = message(call.method, &path, timestamp);
         let (proven, claimed) = search(&self.credentials, token, |credential| {
             let expected = sign(credential.secret.expose_secret(), &message);
             same(expected.as_bytes(), digest.as_bytes())
@@ -104,6 +107,7 @@ mod tests {
             credentials: vec![credential("new", 0, "other"), credential("old", 1, SECRET)],
             marker: MARKER.to_owned(),
             grace: GRACE,
+            path_prefix: String::new(),
         }
     }
 
@@ -205,6 +209,20 @@ mod tests {
             Reason::Malformed
         );
         assert_eq!(with(&["TCN"], &[AT]), Reason::Malformed);
+    }
+
+    #[test]
+    fn the_digest_covers_what_a_proxy_took_off_the_path() {
+        let mut hmac = hmac();
+        hmac.path_prefix = "/rest".to_owned();
+        let header = format!("TCN to:ken:{DIGEST}");
+        let call = Presented {
+            method: "GET",
+            path: "/sites/WorkingHours/Urgent%20SI",
+            authorization: vec![header.as_bytes()],
+            timestamp: vec![AT.as_bytes()],
+        };
+        assert!(hmac.prove(&call, AT.parse().unwrap()).is_ok());
     }
 
     #[test]
