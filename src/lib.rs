@@ -1,0 +1,3 @@
+//! caretaker: one live GraphQL API over what happens in buildings.
+
+pub mod http;

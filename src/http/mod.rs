@@ -1,0 +1,3 @@
+//! The HTTP face: axum lives here and nowhere else.
+
+pub mod graphiql;
