@@ -1,6 +1,10 @@
 //! caretaker: one live GraphQL API over what happens in buildings.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod config;
 pub mod domain;
 pub mod http;
+pub mod ingest;
 pub mod server;
+pub mod simulate;

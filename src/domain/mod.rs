@@ -1,8 +1,20 @@
 //! The rules and all the SQL. No axum and no async-graphql here.
 
+pub mod batch;
+pub mod bulk;
 pub mod database;
 pub mod delivery;
+pub mod diff;
 pub mod fact;
+pub mod failure;
+pub mod fold;
 pub mod id;
+pub mod journal;
+pub mod load;
 pub mod migrate;
+pub mod operator;
+pub mod register;
 pub mod scope;
+pub mod state;
+pub mod store;
+pub mod writer;
