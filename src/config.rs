@@ -55,7 +55,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `sqlite://…` or `postgres://…`; when absent, the SQLite file `caretaker.db` in the data folder.
     pub database_url: Option<SecretString>,
-    /// What is logged, in the words of `tracing`'s `EnvFilter`: `info`, `caretaker=debug,info`.
+    /// What is logged, in the words of `tracing`'s `EnvFilter`: a level for all, others by module.
     pub log: String,
     /// SmartClean Matrix's webhook.
     pub matrix: Matrix,
@@ -148,7 +148,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             data_dir: PathBuf::from("./data"),
             database_url: None,
-            log: "info".to_owned(),
+            log: "warn,caretaker=info".to_owned(),
             matrix: Matrix::default(),
             urgent: Urgent::default(),
             writer: Writer::default(),

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use migration::{Migrator, MigratorTrait, SchemaManager};
+use sea_orm::sea_query::{Alias, Query};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
     TransactionOptions, TransactionTrait,
@@ -69,10 +70,14 @@ pub async fn status(database: &Database) -> Result<Vec<Migration>, DbErr> {
 }
 
 async fn list(connection: &impl ConnectionTrait) -> Result<Vec<Migration>, DbErr> {
-    let models = Migrator::get_migration_models(connection).await?;
-    Ok(against(
-        &models.into_iter().map(|model| model.version).collect(),
-    ))
+    // The migrator's own reading makes its table first, which a reader may not.
+    let select = Query::select()
+        .column(Alias::new("version"))
+        .from(Migrator::migration_table_name())
+        .to_owned();
+    let rows = connection.query_all(&select).await?;
+    let applied: Result<_, _> = rows.iter().map(|row| row.try_get_by_index(0)).collect();
+    Ok(against(&applied?))
 }
 
 fn against(applied: &BTreeSet<String>) -> Vec<Migration> {

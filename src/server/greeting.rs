@@ -129,7 +129,25 @@ mod tests {
 
     #[test]
     fn the_first_start_tells_all_that_a_newcomer_needs() {
-        insta::assert_snapshot!(greeting().to_string(), @"");
+        insta::assert_snapshot!(greeting().to_string(), @r#"
+    caretaker is up
+
+      GraphiQL   http://127.0.0.1:8080/graphiql
+      GraphQL    http://127.0.0.1:8080/graphql   (live: ws://127.0.0.1:8080/graphql/ws)
+      Schema     http://127.0.0.1:8080/schema.graphql
+      Matrix     POST http://127.0.0.1:8080/webhooks/matrix
+      Urgent     POST http://127.0.0.1:8080/webhooks/urgent/task-created, task-changed, note-added
+                 PUT  http://127.0.0.1:8080/webhooks/urgent/status-changed, task-chased
+
+      Settings   defaults (see caretaker.example.toml)
+      Database   SQLite, ./data/caretaker.db
+      Webhook credentials   ./data/credentials.toml   (made just now, only you can read it)
+
+      NOTE: reading is open to everybody on this machine; nobody else can connect (127.0.0.1:8080)
+
+      To see it live, open GraphiQL and run in another terminal:
+        target/debug/caretaker simulate
+    "#);
     }
 
     #[test]

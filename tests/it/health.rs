@@ -3,7 +3,7 @@
 use caretaker::domain::database::Database;
 use caretaker::domain::migrate;
 
-use crate::support::{Case, TestDatabase, TestServer, case::on_each_engine};
+use crate::support::{Case, TestDatabase, TestServer, case::on_each_engine, case::snapshot};
 
 pub fn tests() -> Vec<Case> {
     on_each_engine![
@@ -14,7 +14,10 @@ pub fn tests() -> Vec<Case> {
 
 async fn a_fresh_server_is_alive_and_ready(database: TestDatabase) -> anyhow::Result<()> {
     let server = TestServer::start(&database).await?;
-    insta::assert_snapshot!(server.get("/healthz").await?, @"");
+    snapshot!(server.get("/healthz").await?, @r#"
+    200 text/plain; charset=utf-8
+    ok
+    "#);
     let ready = server.get("/readyz").await?;
     assert_eq!(ready.status, 200, "{ready}");
     let body = ready.json()?;

@@ -63,6 +63,15 @@ macro_rules! on_each_engine {
 }
 pub(crate) use on_each_engine;
 
+/// `snapshot!(answer, @"200")`: an inline snapshot that holds for both engines.
+macro_rules! snapshot {
+    ($value:expr, @$expected:literal) => {{
+        let value = ($value).to_string();
+        insta::allow_duplicates! { insta::assert_snapshot!(value, @$expected) }
+    }};
+}
+pub(crate) use snapshot;
+
 /// Runs what the command line selects.
 pub fn run(groups: Vec<(&'static str, Vec<Case>)>) -> ExitCode {
     let arguments = Arguments::from_args();
