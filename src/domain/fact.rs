@@ -111,8 +111,8 @@ pub struct Work {
     pub kind: Option<String>,
     /// `Meta.Priority`.
     pub priority: Option<Word<Priority>>,
-    /// `Meta.Status`, else what the event's name says.
-    pub state: Word<WorkState>,
+    /// `Meta.Status`, else what the event's name says; an escalation says nothing of it.
+    pub state: Option<Word<WorkState>>,
     /// `Meta.EscalationLevel` as a number: L2 is 2.
     pub escalation_level: Option<i32>,
     /// `Meta.Start`: created, or assigned once it was.

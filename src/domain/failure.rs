@@ -13,7 +13,7 @@ pub enum Failure {
     Away,
 }
 
-/// Classifies by SQLSTATE (classes 22 and 23; 40001 and 40P01) and by SQLite's primary result codes.
+/// Classifies by SQLSTATE (classes 22, 23 and 54; 40001 and 40P01) and by SQLite's primary result codes.
 pub fn classify(error: &DbErr) -> Failure {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
         error
@@ -32,7 +32,13 @@ pub fn classify(error: &DbErr) -> Failure {
     {
         match code.as_ref() {
             "40001" | "40P01" => Failure::Contention,
-            code if code.starts_with("22") || code.starts_with("23") => Failure::Data,
+            // Class 54: a value too long for an index is the fault of that value.
+            code if ["22", "23", "54"]
+                .iter()
+                .any(|class| code.starts_with(class)) =>
+            {
+                Failure::Data
+            }
             _ => Failure::Away,
         }
     } else {

@@ -79,6 +79,7 @@ struct Told {
 pub fn apply(state: &mut State, fact: &Fact) -> (Verdict, Folded) {
     let mut folded = Folded::default();
     if !state.known.insert(fact.id) {
+        again(state, fact);
         return (Verdict::Duplicate, folded);
     }
     let told = match &fact.what {
@@ -132,6 +133,16 @@ pub fn apply(state: &mut State, fact: &Fact) -> (Verdict, Folded) {
         }
     }
     (verdict, folded)
+}
+
+/// A known act that comes under another credential is no news, but may be the version that the row has to show.
+fn again(state: &mut State, fact: &Fact) {
+    match &fact.what {
+        What::Status(told) => drop(act::status(state, fact, told)),
+        What::Note(told) => drop(act::note(state, fact, told)),
+        What::Chase(told) => drop(act::chase(state, fact, told)),
+        _ => {}
+    }
 }
 
 /// Brings buildings, zones and what stands on them into line after the last fact of a batch, and tells which sites

@@ -280,7 +280,7 @@ pub(super) fn settle(state: &mut State, site: SiteId) {
             continue;
         };
         let building_id = key_of(root_row).building();
-        let shares_root = member == root || state.place_links.get(&member).is_some();
+        let shares_root = member == root || state.place_links.contains_key(&member);
         let zone_id = (!shares_root).then(|| key_of(row).zone());
         state.touched_sites.insert(root);
         if row.building_id != building_id || row.zone_id != zone_id {

@@ -211,10 +211,10 @@ fn incident() -> impl Strategy<Value = Fact> {
                     },
                     raw: (noise % 2).to_string(),
                 }),
-                state: Word {
+                state: (noise % 11 > 0).then(|| Word {
                     meaning: state,
                     raw: format!("{state:?}"),
-                },
+                }),
                 escalation_level: (noise % 3 > 0).then_some(i32::from(level)),
                 start: (noise % 6 > 0).then(|| at(second / 2)),
                 due: (noise % 5 > 1).then(|| at(second.saturating_add(9))),
@@ -300,8 +300,16 @@ fn described() -> impl Strategy<Value = Fact> {
 }
 
 fn act() -> impl Strategy<Value = Fact> {
-    (0..3_u8, 0..2_u8, 0..3_u8, 0..3_u8, 0..20_u8, any::<u8>()).prop_map(
-        |(which, tenant, task, guid, second, noise)| {
+    (
+        0..3_u8,
+        0..2_u8,
+        0..3_u8,
+        0..3_u8,
+        0..20_u8,
+        0..3_u8,
+        any::<u8>(),
+    )
+        .prop_map(|(which, tenant, task, guid, second, position, noise)| {
             let tenant = format!("t{tenant}");
             let key = format!("{which} {tenant} {task} {guid} {noise}");
             let kind = match which {
@@ -310,7 +318,7 @@ fn act() -> impl Strategy<Value = Fact> {
                 _ => ActivityKind::TaskChased,
             };
             let id = id::activity(&(format!("{kind:?}"), second, &key));
-            let version = Version(u32::from(noise % 3), at(second).timestamp_micros(), id.0);
+            let version = Version(u32::from(position), at(second).timestamp_micros(), id.0);
             let (task, identifier) = (format!("u{task}"), format!("g{guid}"));
             let reference = format!("r{}", noise % 2);
             let what = match which {
@@ -346,8 +354,7 @@ fn act() -> impl Strategy<Value = Fact> {
                 }),
             };
             fact(kind, second, &key, what)
-        },
-    )
+        })
 }
 
 /// Facts, and the same facts shuffled with some of them repeated.
@@ -409,10 +416,10 @@ fn incident_fact(stage: Stage, state: WorkState, second: u8) -> Fact {
         description: None,
         kind: None,
         priority: None,
-        state: Word {
+        state: Some(Word {
             meaning: state,
             raw: String::new(),
-        },
+        }),
         escalation_level: None,
         start: None,
         due: None,

@@ -18,8 +18,10 @@ fn is_closed(state: WorkState) -> bool {
 }
 
 /// The states in which somebody has the work: from then on `Start` is when it was assigned.
-fn is_assigned(state: WorkState) -> bool {
-    !matches!(state, WorkState::NotAssigned | WorkState::Unknown)
+fn is_assigned(work: &Work) -> bool {
+    work.state
+        .as_ref()
+        .is_some_and(|state| !matches!(state.meaning, WorkState::NotAssigned | WorkState::Unknown))
 }
 
 /// An event of an incident.
@@ -76,15 +78,17 @@ pub(super) fn incident(state: &mut State, fact: &Fact, work: &Work) -> Told {
         row.priority = priority.meaning;
         row.priority_raw = Some(priority.raw.clone());
     }
-    if registers.claim("state") {
-        row.state = work.state.meaning;
-        row.state_raw = Some(work.state.raw.clone());
+    if let Some(state) = &work.state
+        && registers.claim("state")
+    {
+        row.state = state.meaning;
+        row.state_raw = Some(state.raw.clone());
     }
     if let Some(level) = work.escalation_level {
         registers.write("escalation_level", &mut row.escalation_level, level);
         row.highest_escalation_level = row.highest_escalation_level.max(level);
     }
-    let assigned = work.start.filter(|_| is_assigned(work.state.meaning));
+    let assigned = work.start.filter(|_| is_assigned(work));
     registers.write_some("assigned_at", &mut row.assigned_at, assigned);
     registers.write_some("due_at", &mut row.due_at, work.due);
     registers.write_some("started_at", &mut row.started_at, work.started);
@@ -216,11 +220,13 @@ pub(super) fn matrix_task(state: &mut State, fact: &Fact, work: &Work) -> Told {
         row.priority = Some(priority.meaning);
         row.priority_raw = Some(priority.raw.clone());
     }
-    if registers.claim("state") {
-        row.state = Some(work.state.meaning);
-        row.state_raw = Some(work.state.raw.clone());
+    if let Some(state) = &work.state
+        && registers.claim("state")
+    {
+        row.state = Some(state.meaning);
+        row.state_raw = Some(state.raw.clone());
     }
-    let assigned = work.start.filter(|_| is_assigned(work.state.meaning));
+    let assigned = work.start.filter(|_| is_assigned(work));
     registers.write_some("assigned_at", &mut row.assigned_at, assigned);
     registers.write_some("due_at", &mut row.due_at, work.due);
     registers.write_some("started_at", &mut row.started_at, work.started);

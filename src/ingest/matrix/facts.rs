@@ -147,21 +147,26 @@ impl Event<'_> {
         Some(Word { meaning, raw })
     }
 
-    fn state(&self, meta: &Members<'_>, stage: Stage, flags: &mut Flags) -> Word<WorkState> {
+    fn state(
+        &self,
+        meta: &Members<'_>,
+        stage: Stage,
+        flags: &mut Flags,
+    ) -> Option<Word<WorkState>> {
         let Some(raw) = lenient(meta, "Status", flags) else {
             let meaning = match stage {
                 Stage::Created => WorkState::Assigned,
                 Stage::Open => WorkState::NotAssigned,
                 // An escalation happens to assigned and to unassigned incidents alike.
-                Stage::Escalated => WorkState::Unknown,
+                Stage::Escalated => return None,
                 Stage::Started => WorkState::Started,
                 Stage::Incomplete => WorkState::Incomplete,
                 Stage::Completed => WorkState::Completed,
             };
-            return Word {
+            return Some(Word {
                 meaning,
                 raw: self.name.clone(),
-            };
+            });
         };
         let meaning = match raw
             .trim()
@@ -177,10 +182,10 @@ impl Event<'_> {
             "INCOMPLETE" => WorkState::Incomplete,
             _ => WorkState::Unknown,
         };
-        Word {
+        Some(Word {
             meaning,
             raw: indexable(raw, &meta.path("Status"), flags),
-        }
+        })
     }
 
     /// A zone or level event, or anything else. The Meta of these is not public: nothing in it is required.
