@@ -126,7 +126,10 @@ fn run(command: &mut Command, web: &Path, failure: &str, remedy: &str) -> Result
     let reason = said
         .lines()
         .map(|line| line.trim_start_matches("npm error").trim())
-        .find(|line| !line.is_empty() && !line.starts_with("code "))
+        .find(|line| {
+            let first = line.split(' ').next().unwrap_or_default();
+            !matches!(first, "" | "code" | "errno" | "syscall")
+        })
         .unwrap_or("it gave no reason");
     Err(format!("{failure} ({reason}); {remedy}, {TRY_AGAIN}"))
 }
