@@ -7,6 +7,7 @@ use caretaker::config::{self, Flags, Loaded};
 use caretaker::domain::database::Database;
 use caretaker::domain::migrate;
 use caretaker::server::{self, greeting::Greeting};
+use caretaker::simulate::{self, SimulateArgs};
 use clap::{Parser, Subcommand};
 use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
@@ -33,6 +34,8 @@ enum Command {
         #[command(subcommand)]
         step: Step,
     },
+    /// Play both platforms against a running caretaker.
+    Simulate(SimulateArgs),
 }
 
 #[derive(Subcommand)]
@@ -76,6 +79,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve { flags: cli.flags }) {
         Command::Serve { flags } => runtime.block_on(serve(load(&flags)?)),
         Command::Migrate { step } => runtime.block_on(migrate(step)),
+        Command::Simulate(args) => runtime.block_on(simulate::run(args)),
     }
 }
 

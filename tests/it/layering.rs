@@ -28,10 +28,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("ingest", &["axum", "sea_orm", "sqlx", "async_graphql"]),
     ("feed", &["axum", "async_graphql"]),
     ("domain", &["axum", "async_graphql", "async_graphql_axum"]),
-    (
-        "simulate",
-        &["axum", "sea_orm", "sqlx", "entity", "migration"],
-    ),
+    ("simulate", &["sea_orm", "sqlx", "entity", "migration"]),
 ];
 
 pub fn tests() -> Vec<Case> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use caretaker::domain::database::Database;
+use caretaker::domain::migrate;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
@@ -13,6 +14,8 @@ pub fn tests() -> Vec<Case> {
         up_down_and_up_again_end_in_the_same_schema,
         down_leaves_nothing_behind,
         nothing_is_pending_after_up,
+        of_servers_that_start_at_once_one_migrates_and_the_others_wait,
+        a_database_that_a_newer_release_took_further_is_left_as_it_is,
     ]
 }
 
@@ -61,6 +64,41 @@ async fn nothing_is_pending_after_up(database: TestDatabase) -> anyhow::Result<(
             .await?
             .is_empty()
     );
+    database.close().await;
+    Ok(())
+}
+
+async fn of_servers_that_start_at_once_one_migrates_and_the_others_wait(
+    case: TestDatabase,
+) -> anyhow::Result<()> {
+    let mut nodes = Vec::new();
+    for _ in 0..4 {
+        nodes.push(Database::open(case.url(), 1).await?);
+    }
+    let applied = futures_util::future::try_join_all(nodes.iter().map(migrate::up)).await?;
+    let migrating = applied.iter().filter(|names| !names.is_empty());
+    assert_eq!(migrating.count(), 1, "{applied:?}");
+    for node in nodes {
+        let status = migrate::status(&node).await?;
+        assert!(
+            status.iter().all(|migration| migration.is_applied),
+            "{status:?}"
+        );
+        node.close().await;
+    }
+    Ok(())
+}
+
+async fn a_database_that_a_newer_release_took_further_is_left_as_it_is(
+    case: TestDatabase,
+) -> anyhow::Result<()> {
+    let database = Database::open(case.url(), 1).await?;
+    migrate::up(&database).await?;
+    let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m2999', 0)";
+    database.writer.execute_unprepared(newer).await?;
+    let before = objects(&database).await?;
+    assert!(migrate::up(&database).await?.is_empty());
+    assert_eq!(objects(&database).await?, before);
     database.close().await;
     Ok(())
 }
