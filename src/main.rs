@@ -1,1 +1,163 @@
-fn main() {}
+//! The commands: parse, call, exit.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use caretaker::config::{self, Flags, Loaded};
+use caretaker::domain::database::Database;
+use caretaker::domain::migrate;
+use caretaker::server::{self, greeting::Greeting};
+use clap::{Parser, Subcommand};
+use secrecy::ExposeSecret;
+use tracing_subscriber::EnvFilter;
+
+/// One live GraphQL API over what happens in buildings, fed by the webhooks of SmartClean Matrix and Techniche Urgent.
+#[derive(Parser)]
+#[command(name = "caretaker", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Take the webhooks in and answer GraphQL (what `caretaker` alone does).
+    Serve {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Bring the database's schema up, take it back, or show where it stands.
+    Migrate {
+        #[command(subcommand)]
+        step: Step,
+    },
+}
+
+#[derive(Subcommand)]
+enum Step {
+    /// Apply what is pending; `serve` does so itself.
+    Up {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Take back the last migrations, with all that is stored in the tables they made.
+    Down {
+        /// How many to take back.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        steps: u32,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// List the migrations and whether they are applied.
+    Status {
+        #[command(flatten)]
+        flags: Flags,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("caretaker: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime")?;
+    match cli.command.unwrap_or(Command::Serve { flags: cli.flags }) {
+        Command::Serve { flags } => runtime.block_on(serve(load(&flags)?)),
+        Command::Migrate { step } => runtime.block_on(migrate(step)),
+    }
+}
+
+/// Reads the settings and starts the log as they say.
+fn load(flags: &Flags) -> anyhow::Result<Loaded> {
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => variables.push((name, value)),
+            (Ok(name), Err(_)) if name.starts_with("CARETAKER_") => bail!("{name}: it is not text"),
+            _ => {}
+        }
+    }
+    let loaded = config::load(flags, variables)?;
+    let filter = EnvFilter::try_new(&loaded.config.log)
+        .with_context(|| format!("settings: `log` is `{}`", loaded.config.log))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
+    Ok(loaded)
+}
+
+async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let mut config = loaded.config;
+    let own_credentials = config::own_credentials(&mut config)?;
+    let mut open_sources = Vec::new();
+    if config.matrix.allow_unauthenticated {
+        open_sources.push("Matrix");
+    }
+    if config.urgent.allow_unauthenticated {
+        open_sources.push("Urgent");
+    }
+    let mut greeting = Greeting {
+        address: config.listen,
+        program: std::env::args()
+            .next()
+            .unwrap_or_else(|| "caretaker".to_owned()),
+        settings: loaded.file,
+        data_dir: config.data_dir.clone(),
+        database: config.database(),
+        own_credentials,
+        places_from_data_dir: loaded.places_from_data_dir,
+        open_sources,
+    };
+    server::serve(config, |address| {
+        greeting.address = address;
+        println!("{greeting}");
+    })
+    .await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn migrate(step: Step) -> anyhow::Result<ExitCode> {
+    let (Step::Up { flags } | Step::Down { flags, .. } | Step::Status { flags }) = &step;
+    let config = load(flags)?.config;
+    config::make_data_dir(&config)?;
+    let database = Database::open(config.database_url().expose_secret(), 1)
+        .await
+        .context("the database")?;
+    match step {
+        Step::Up { .. } => {
+            for name in migrate::up(&database).await.context("the migrations")? {
+                println!("applied {name}");
+            }
+        }
+        Step::Down { steps, .. } => {
+            migrate::down(&database, steps)
+                .await
+                .context("the migrations")?;
+        }
+        Step::Status { .. } => {}
+    }
+    for migration in migrate::status(&database).await.context("the migrations")? {
+        let state = if migration.is_applied {
+            "applied"
+        } else {
+            "pending"
+        };
+        println!("{state}  {}", migration.name);
+    }
+    database.close().await;
+    Ok(ExitCode::SUCCESS)
+}

@@ -215,7 +215,7 @@ const WORK: &[&str] = &[
         CHECK ((chase_count = 0) = (last_chased_at IS NULL))
     ) {options}",
     "CREATE UNIQUE INDEX task_urgent_key ON task (tenant, identifier) WHERE source = 'URGENT'",
-    "CREATE UNIQUE INDEX task_matrix_key ON task (site_id, identifier) WHERE source = 'MATRIX'",
+    "CREATE UNIQUE INDEX task_matrix_key ON task (site_id, identifier, kind) WHERE source = 'MATRIX'",
     "CREATE INDEX task_reference ON task (tenant, reference, id)",
     "CREATE INDEX task_external ON task (external_identifier)",
     "CREATE INDEX task_identifier ON task (identifier)",

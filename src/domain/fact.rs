@@ -165,6 +165,17 @@ pub enum Told<T> {
     Value(T),
 }
 
+impl<T> Told<T> {
+    /// The same, with the value made into another.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Told<U> {
+        match self {
+            Self::Absent => Told::Absent,
+            Self::Null => Told::Null,
+            Self::Value(value) => Told::Value(make(value)),
+        }
+    }
+}
+
 /// The "Read Task" JSON of "task created" and "task changed".
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Description {

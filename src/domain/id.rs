@@ -83,7 +83,12 @@ pub fn incident(building: &str, task_id: &str) -> IncidentId {
     IncidentId(derive(&("incident", Source::Matrix, building, task_id)))
 }
 
-/// A Matrix task, or the work order of an incident.
+/// The work order that Matrix runs for an incident: apart from a task that should happen to have the same TaskId.
+pub fn work_order(building: &str, task_id: &str) -> TaskId {
+    TaskId(derive(&("work_order", Source::Matrix, building, task_id)))
+}
+
+/// A Matrix task.
 pub fn matrix_task(building: &str, task_id: &str) -> TaskId {
     TaskId(derive(&("task", Source::Matrix, building, task_id)))
 }
@@ -158,8 +163,8 @@ mod tests {
     #[test]
     fn ids_never_change_between_releases() {
         let site = SiteKey::urgent("Test Tenant", "LON-014");
-        insta::assert_snapshot!(site.id().0, @"");
-        insta::assert_snapshot!(site.building().0, @"");
-        insta::assert_snapshot!(incident("06f98e0c4f464b84b9157b1df6adfa66_003", "1686793261034749182").0, @"");
+        insta::assert_snapshot!(site.id().0, @"48973bcd-268d-5f77-a59a-31530604ebfd");
+        insta::assert_snapshot!(site.building().0, @"55e4894c-f3a7-531f-a14a-0d47422e6fa1");
+        insta::assert_snapshot!(incident("06f98e0c4f464b84b9157b1df6adfa66_003", "1686793261034749182").0, @"05542108-5a00-5dff-bfdb-899d75c6d2f7");
     }
 }

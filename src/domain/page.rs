@@ -46,14 +46,20 @@ impl<C: ColumnTrait> Order<C> {
     pub fn new(terms: impl IntoIterator<Item = (C, Direction)>, tie: C) -> Self {
         let mut columns: Vec<(C, Direction)> = Vec::new();
         for (column, direction) in terms {
-            if !columns.iter().any(|(known, _)| known.as_str() == column.as_str()) {
+            if !columns
+                .iter()
+                .any(|(known, _)| known.as_str() == column.as_str())
+            {
                 columns.push((column, direction));
             }
         }
         let last = columns
             .last()
             .map_or(Direction::Ascending, |(_, last)| *last);
-        if !columns.iter().any(|(known, _)| known.as_str() == tie.as_str()) {
+        if !columns
+            .iter()
+            .any(|(known, _)| known.as_str() == tie.as_str())
+        {
             columns.push((tie, last));
         }
         Self(columns)
@@ -110,7 +116,10 @@ impl<C: ColumnTrait> Order<C> {
             }
         }
         let first = terms.first().map(|(_, _, direction)| *direction);
-        if terms.iter().all(|(_, _, direction)| Some(*direction) == first) {
+        if terms
+            .iter()
+            .all(|(_, _, direction)| Some(*direction) == first)
+        {
             // One comparison of rows: an index in this order is entered at the position.
             let fields = Expr::tuple(terms.iter().map(|(field, _, _)| field.clone()));
             let values = Expr::tuple(terms.iter().map(|(_, key, _)| Expr::val(key.clone())));

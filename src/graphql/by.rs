@@ -10,7 +10,7 @@ use crate::domain::id as derived;
 
 /// A place in a platform's own words.
 #[derive(Clone, Debug, InputObject)]
-pub struct PlaceKey {
+pub(super) struct PlaceKey {
     /// The platform.
     pub(super) source: Source,
     /// The Urgent tenant; leave it out for Matrix.
@@ -21,7 +21,7 @@ pub struct PlaceKey {
 
 /// Names a building.
 #[derive(Clone, Debug, OneofObject)]
-pub enum BuildingBy {
+pub(super) enum BuildingBy {
     /// By its global id.
     Id(ID),
     /// By any place that belongs to it.
@@ -30,7 +30,7 @@ pub enum BuildingBy {
 
 /// A zone in Matrix's words.
 #[derive(Clone, Debug, InputObject)]
-pub struct MatrixZoneKey {
+pub(super) struct MatrixZoneKey {
     /// Matrix's `BuildingId`.
     building: String,
     /// Matrix's `ZoneId`.
@@ -39,7 +39,7 @@ pub struct MatrixZoneKey {
 
 /// Names a zone.
 #[derive(Clone, Debug, OneofObject)]
-pub enum ZoneBy {
+pub(super) enum ZoneBy {
     /// By its global id.
     Id(ID),
     /// By Matrix's own ids.
@@ -48,7 +48,7 @@ pub enum ZoneBy {
 
 /// An incident or task in Matrix's words.
 #[derive(Clone, Debug, InputObject)]
-pub struct MatrixTaskKey {
+pub(super) struct MatrixTaskKey {
     /// Matrix's `BuildingId`.
     building: String,
     /// Matrix's `TaskId`.
@@ -57,7 +57,7 @@ pub struct MatrixTaskKey {
 
 /// Names an incident.
 #[derive(Clone, Debug, OneofObject)]
-pub enum IncidentBy {
+pub(super) enum IncidentBy {
     /// By its global id.
     Id(ID),
     /// By Matrix's own ids.
@@ -66,7 +66,7 @@ pub enum IncidentBy {
 
 /// A task in Urgent's words.
 #[derive(Clone, Debug, InputObject)]
-pub struct UrgentTaskKey {
+pub(super) struct UrgentTaskKey {
     /// The tenant.
     tenant: String,
     /// Urgent's `TaskIdentifier` (a GUID); case does not matter.
@@ -75,7 +75,7 @@ pub struct UrgentTaskKey {
 
 /// Names a task. A `TaskReference` is not unique: filter `tasks` by it.
 #[derive(Clone, Debug, OneofObject)]
-pub enum TaskBy {
+pub(super) enum TaskBy {
     /// By its global id.
     Id(ID),
     /// By Urgent's own ids.

@@ -3,9 +3,7 @@
 use async_graphql::{ID, InputObject};
 use sea_orm::{ActiveEnum, ColumnTrait};
 
-use super::enums::{
-    ActivityKind, Operation, Outcome, Priority, Source, TaskKind, WorkState,
-};
+use super::enums::{ActivityKind, Operation, Outcome, Priority, Source, TaskKind, WorkState};
 use super::error::Fault;
 use super::id;
 use super::moment::Moment;

@@ -30,7 +30,9 @@ pub(super) fn decode(mark: &str, cursor: &str) -> Result<Position, Fault> {
     let text = text(cursor)?;
     let content = text.strip_prefix(LIST).ok_or_else(|| {
         if text.starts_with(FEED) {
-            invalid("this is a feed cursor: it continues `activities` and subscriptions, not this list")
+            invalid(
+                "this is a feed cursor: it continues `activities` and subscriptions, not this list",
+            )
         } else {
             invalid("not a cursor of this version")
         }

@@ -42,11 +42,7 @@ pub(super) fn list<T: Listed>(
             "filter",
             "Only the elements that fulfil all of this.",
         ),
-        argument::<Option<Vec<T::OrderBy>>>(
-            registry,
-            "orderBy",
-            T::ORDER_HINT,
-        ),
+        argument::<Option<Vec<T::OrderBy>>>(registry, "orderBy", T::ORDER_HINT),
     ];
     arguments.extend(page_arguments(registry));
     connection::<T>(registry, name, description, arguments)
@@ -130,7 +126,9 @@ fn connection<T: OutputType>(
             let size = context.param_value::<Option<i32>>(variables, field, name, None);
             size.ok().flatten()
         };
-        let size = size("first").or(size("last")).unwrap_or(super::plan::DEFAULT_PAGE);
+        let size = size("first")
+            .or(size("last"))
+            .unwrap_or(super::plan::DEFAULT_PAGE);
         let size = usize::try_from(size.clamp(1, super::plan::LARGEST_PAGE)).unwrap_or(1);
         Ok(1 + below.saturating_mul(size))
     });
@@ -153,4 +151,3 @@ fn page_arguments(registry: &mut Registry) -> [MetaInputValue; 4] {
         argument::<Option<String>>(registry, "before", "Only what stands before this cursor."),
     ]
 }
-

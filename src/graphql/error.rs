@@ -133,7 +133,12 @@ pub fn complete(errors: &mut [ServerError], request_id: Uuid) {
         let extensions = error.extensions.get_or_insert_default();
         if extensions.get("code").is_none() {
             // Without a code it is the library's own: syntax, validation or a variable; or one of its limits.
-            let limits = ["too complex", "too deep", "recursion depth", "number of directives"];
+            let limits = [
+                "too complex",
+                "too deep",
+                "recursion depth",
+                "number of directives",
+            ];
             let code = if limits.iter().any(|words| error.message.contains(words)) {
                 ErrorCode::LimitExceeded
             } else {

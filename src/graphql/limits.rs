@@ -129,17 +129,26 @@ mod tests {
             ));
         }
         query.push_str("fragment F25 on Query { __typename }");
-        assert_eq!(verdict(&query), Err(super::super::error::ErrorCode::LimitExceeded));
+        assert_eq!(
+            verdict(&query),
+            Err(super::super::error::ErrorCode::LimitExceeded)
+        );
     }
 
     #[test]
     fn a_fragment_within_itself_is_refused() {
         let query = "{ ...F } fragment F on Query { ...F }";
-        assert_eq!(verdict(query), Err(super::super::error::ErrorCode::LimitExceeded));
+        assert_eq!(
+            verdict(query),
+            Err(super::super::error::ErrorCode::LimitExceeded)
+        );
     }
 
     #[test]
     fn an_ordinary_document_passes() {
-        assert_eq!(verdict("{ server { ...S } } fragment S on Server { version }"), Ok(()));
+        assert_eq!(
+            verdict("{ server { ...S } } fragment S on Server { version }"),
+            Ok(())
+        );
     }
 }

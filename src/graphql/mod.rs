@@ -27,4 +27,6 @@ mod subscription;
 
 pub use plan::Now;
 pub use schema::{Schema, request, sdl};
-pub use subscription::{Event, Feed, FeedEnd, SharedFeed};
+
+#[cfg(test)]
+mod tests;

@@ -90,7 +90,18 @@ mod tests {
         assert_eq!(read("P1Y2M"), Some((14, 0)));
         assert_eq!(read("-P1M"), Some((-1, 0)));
         assert_eq!(read("P2WT1M1S"), Some((0, 1_209_661)));
-        for wrong in ["", "P", "PT", "7D", "P7", "PD", "P1D2M", "P1.5D", "P7DT", "P99999999999D"] {
+        for wrong in [
+            "",
+            "P",
+            "PT",
+            "7D",
+            "P7",
+            "PD",
+            "P1D2M",
+            "P1.5D",
+            "P7DT",
+            "P99999999999D",
+        ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }

@@ -184,7 +184,10 @@ impl<'a> Loader<'a> {
     }
 
     /// Fetches a page of a list that stands by itself.
-    pub(super) async fn list<T: Listed>(&'a self, selected: &Selected<'a>) -> Result<Fetched, Fault> {
+    pub(super) async fn list<T: Listed>(
+        &'a self,
+        selected: &Selected<'a>,
+    ) -> Result<Fetched, Fault> {
         let question = self.question::<T>(selected, "")?;
         let slice = read::page::<T::Entity>(
             self.scope,
@@ -498,7 +501,10 @@ pub(super) fn relations<'a>(
 ) -> Vec<(&'a str, Vec<Selected<'a>>)> {
     let mut relations: Vec<(&str, Vec<Selected<'a>>)> = Vec::new();
     for selected in selection.on(on) {
-        match relations.iter_mut().find(|(name, _)| *name == selected.name()) {
+        match relations
+            .iter_mut()
+            .find(|(name, _)| *name == selected.name())
+        {
             Some((_, aliases)) => aliases.push(selected),
             None => relations.push((selected.name(), vec![selected])),
         }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::registry::{MetaField, Registry};
-use async_graphql::{
-    ComplexObject, Context, ID, OutputType, ServerResult, SimpleObject, Value,
-};
+use async_graphql::{ComplexObject, Context, ID, OutputType, ServerResult, SimpleObject, Value};
 use entity::site;
 
 use super::by::{BuildingBy, IncidentBy, TaskBy, ZoneBy};
@@ -111,7 +109,9 @@ async fn fetch<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetche
         "tasks" => loader.list::<Task>(here).await,
         "activities" => loader.feed(here).await,
         "deliveries" => loader.list::<Delivery>(here).await,
-        name => Err(Fault::internal(format!("Query.{name} is declared but not fetched"))),
+        name => Err(Fault::internal(format!(
+            "Query.{name} is declared but not fetched"
+        ))),
     }
 }
 
@@ -159,7 +159,11 @@ fn lookups(registry: &mut Registry) -> Vec<(String, MetaField)> {
             "nodes",
             "The things with these global ids, in their order; null where there is none.",
             nodes,
-            vec![argument::<Vec<ID>>(registry, "ids", "The global ids, at most 100.")],
+            vec![argument::<Vec<ID>>(
+                registry,
+                "ids",
+                "The global ids, at most 100.",
+            )],
         ),
         field(
             "building",

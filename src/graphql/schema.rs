@@ -1,8 +1,6 @@
 //! Building the schema, running a request on it, and printing it.
 
-use async_graphql::{
-    EmptyMutation, Request, Response, SDLExportOptions, SchemaBuilder, Variables,
-};
+use async_graphql::{EmptyMutation, Request, Response, SDLExportOptions, SchemaBuilder, Variables};
 use futures_util::stream::{BoxStream, StreamExt};
 use sea_orm::DatabaseConnection;
 use uuid::Uuid;
@@ -10,8 +8,9 @@ use uuid::Uuid;
 use super::error::{self, Fault};
 use super::limits::{self, Limits};
 use super::query::Query;
-use super::subscription::{SharedFeed, Subscription};
+use super::subscription::Subscription;
 use crate::domain::scope::Scope;
+use crate::feed::Tail;
 
 type Inner = async_graphql::Schema<Query, EmptyMutation, Subscription>;
 
@@ -29,16 +28,16 @@ impl std::fmt::Debug for Schema {
 }
 
 impl Schema {
-    /// A schema that reads from `readers` and follows `feed`.
-    pub fn new(readers: DatabaseConnection, feed: Option<SharedFeed>, limits: Limits) -> Self {
+    /// A schema that reads from `readers` and whose subscriptions follow `tail`.
+    pub fn new(readers: DatabaseConnection, tail: Option<Tail>, limits: Limits) -> Self {
         let mut builder = builder()
             .limit_depth(limits.depth)
             .limit_complexity(limits.complexity)
             .limit_recursive_depth(limits.recursion)
             .limit_directives(limits.directives)
             .data(readers);
-        if let Some(feed) = feed {
-            builder = builder.data(feed);
+        if let Some(tail) = tail {
+            builder = builder.data(tail);
         }
         Self {
             inner: builder.finish(),

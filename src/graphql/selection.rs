@@ -68,7 +68,9 @@ impl<'a> Selected<'a> {
             Fault::input(format!(
                 "{}: {}",
                 name,
-                error.into_server_error(async_graphql::Pos::default()).message
+                error
+                    .into_server_error(async_graphql::Pos::default())
+                    .message
             ))
         })
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_graphql::parser::types::Field;
-use async_graphql::{Context, ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value};
+use async_graphql::{
+    Context, ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
+};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -47,7 +49,8 @@ impl Slots {
         match self.0.iter().find(|(known, _)| known == key) {
             Some((_, value)) => write(value, context).await.map(Some),
             None => {
-                let fault = Fault::internal(format!("the field {key} was selected but not planned"));
+                let fault =
+                    Fault::internal(format!("the field {key} was selected but not planned"));
                 Err(context.set_error_path(fault.to_server_error()))
             }
         }

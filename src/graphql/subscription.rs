@@ -1,7 +1,5 @@
 //! The root of subscriptions. Each event plans and fetches what is selected below it, as a query does.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Subscription};
 use entity::activity;
 use futures_util::stream::{BoxStream, Stream, StreamExt};
@@ -16,47 +14,7 @@ use super::plan::{Loader, Noun, relations};
 use super::selection::Selected;
 use super::slot::Slots;
 use crate::domain::activity::filter::Filter;
-use crate::domain::scope::Scope;
-
-/// What the feed tells.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// An activity.
-    Activity(Box<activity::Model>),
-    /// Nothing happened up to `seq`.
-    Heartbeat {
-        /// The number of the last activity that was looked at.
-        seq: i64,
-    },
-}
-
-/// Why the feed ends.
-#[derive(Clone, Debug)]
-pub enum FeedEnd {
-    /// The cursor is older than the kept history, which begins after `earliest`.
-    Expired {
-        /// The earliest valid cursor.
-        earliest: i64,
-    },
-    /// The database does not answer.
-    Away,
-    /// Something else, for the log.
-    Broken(String),
-}
-
-/// Where subscriptions get their events: follows the feed from a place in it, or from now.
-pub trait Feed: Send + Sync {
-    /// The events after `after` (from now when null) that `filter` lets through.
-    fn follow(
-        &self,
-        after: Option<i64>,
-        filter: Filter,
-        scope: Scope,
-    ) -> BoxStream<'static, Result<Event, FeedEnd>>;
-}
-
-/// The feed that a schema uses.
-pub type SharedFeed = Arc<dyn Feed>;
+use crate::feed::{self, Event, FeedError, Follow, Tail};
 
 /// One step of a live feed.
 #[derive(async_graphql::SimpleObject)]
@@ -87,14 +45,16 @@ impl Subscription {
             desc = "Continue after this feed cursor; from now on when not given. It may come from another filter."
         )]
         after: Option<String>,
-        #[graphql(desc = "Only the activities that fulfil all of this. Relative times count from the start.")]
+        #[graphql(
+            desc = "Only the activities that fulfil all of this. Relative times count from the start."
+        )]
         filter: Option<ActivityFilter>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx>
     {
         let loader = Loader::of(context)?;
         let filter = filter.map(FilterInput::meaning).transpose()?;
         let filter = Filter::new(filter.unwrap_or_default(), loader.now);
-        Ok(events(context, after, filter)?)
+        Ok(follow(context, after, filter).await?)
     }
 
     /// What happens to one task, in the order in which it is recorded.
@@ -107,32 +67,44 @@ impl Subscription {
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx>
     {
         let filter = Filter::of_task(entity::TaskId(by.key()?));
-        Ok(events(context, after, filter)?)
+        Ok(follow(context, after, filter).await?)
     }
 }
 
-fn events<'ctx>(
+/// Follows the feed from a place in it, or from now.
+async fn follow<'ctx>(
     context: &'ctx Context<'ctx>,
     after: Option<String>,
     filter: Filter,
 ) -> Result<impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx, Fault> {
     let after = after.as_deref().map(cursor::decode_feed).transpose()?;
-    let missing = |what| move |_| Fault::internal(format!("a subscription came without its {what}"));
-    let feed: &SharedFeed = context.data().map_err(missing("feed"))?;
-    let scope: &Scope = context.data().map_err(missing("scope"))?;
-    let events = feed.follow(after, filter, scope.clone());
-    Ok(events.then(move |event| async move {
-        let event = event.map_err(fault_of)?;
-        Ok(step(context, event).await?)
-    }))
+    let tail: &Tail = context
+        .data()
+        .map_err(|_| Fault::internal("a subscription came without the feed"))?;
+    let loader = Loader::of(context)?;
+    let wanted = Follow {
+        after,
+        filter,
+        scope: loader.scope.clone(),
+    };
+    let events = feed::follow(loader.database.clone(), tail.clone(), wanted);
+    Ok(told(context, events.await.map_err(fault_of)?.boxed()))
+}
+
+/// Reads what is selected below each event.
+fn told<'ctx>(
+    context: &'ctx Context<'ctx>,
+    events: BoxStream<'static, Event>,
+) -> impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx {
+    events.then(move |event| async move { Ok(step(context, event).await?) })
 }
 
 async fn step(context: &Context<'_>, event: Event) -> Result<ActivityEvent, Fault> {
     let selection = Selected::here(context).selection();
     let mut slots = Slots::default();
     let (seq, row) = match event {
-        Event::Activity(row) => (row.seq, Some(*row)),
-        Event::Heartbeat { seq } => (seq, None),
+        Event::Activity(row) => (row.seq, Some(row)),
+        Event::Heartbeat(seq) => (seq, None),
     };
     let loader = Loader::of(context)?;
     for (name, aliases) in relations(&selection, "ActivityEvent") {
@@ -140,7 +112,7 @@ async fn step(context: &Context<'_>, event: Event) -> Result<ActivityEvent, Faul
             continue;
         }
         for alias in aliases {
-            let rows: Vec<activity::Model> = row.clone().into_iter().collect();
+            let rows: Vec<activity::Model> = row.iter().map(|row| (**row).clone()).collect();
             let objects = Activity::load(&loader, rows, alias.selection()).await?;
             let activity = objects.into_iter().next();
             slots.put(alias.key(), activity.map(|activity| activity as _));
@@ -152,19 +124,15 @@ async fn step(context: &Context<'_>, event: Event) -> Result<ActivityEvent, Faul
     })
 }
 
-fn fault_of(end: FeedEnd) -> Fault {
-    match end {
-        FeedEnd::Expired { earliest } => Fault {
+fn fault_of(error: FeedError) -> Fault {
+    match error {
+        FeedError::CursorExpired { earliest } => Fault {
             detail: Some(("earliestCursor", cursor::feed(earliest))),
             ..Fault::new(
                 ErrorCode::CursorExpired,
                 "the cursor is older than the history that is kept",
             )
         },
-        FeedEnd::Away => Fault::new(
-            ErrorCode::DatabaseAway,
-            "the database does not answer now; come back with your last cursor",
-        ),
-        FeedEnd::Broken(what) => Fault::internal(what),
+        FeedError::Database(error) => error.into(),
     }
 }

@@ -1,1 +1,34 @@
-fn main() {}
+//! The integration tests: one binary, one list. A group is a file that exports `tests()`; a case that needs a database
+//! is run once for each engine, under `sqlite::group::behaviour` and `postgres::group::behaviour`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod support;
+
+mod command;
+mod database;
+mod health;
+mod layering;
+mod migrations;
+mod writer;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // The HTTP client is built without a default of its own.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    support::run(vec![
+        ("command", command::tests()),
+        ("database", database::tests()),
+        ("health", health::tests()),
+        ("layering", layering::tests()),
+        ("migrations", migrations::tests()),
+        ("writer", writer::tests()),
+    ])
+}

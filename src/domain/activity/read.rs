@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use entity::{activity, activity_link};
-use sea_orm::sea_query::{
-    Condition, Expr, ExprTrait, JoinType, Query, SelectStatement, UnionType,
-};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, JoinType, Query, SelectStatement, UnionType};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, Iterable};
 use uuid::Uuid;
 
@@ -58,7 +56,10 @@ pub async fn timelines(
     }
     match backend {
         DbBackend::Sqlite => {
-            let found = Query::select().column("seq").from_subquery(both, "u").take();
+            let found = Query::select()
+                .column("seq")
+                .from_subquery(both, "u")
+                .take();
             outer
                 .cross_join_as::<activity::Entity>("k")
                 .and_where(Expr::col(("k", "seq")).in_subquery(found));

@@ -51,12 +51,16 @@ impl Noun for Activity {
                     "property" => {
                         let keys = keys(|row| row.property_id.map(|id| id.0));
                         let column = property::Column::Id;
-                        loader.some::<Property>(slots, &wanted, column, &keys).await?;
+                        loader
+                            .some::<Property>(slots, &wanted, column, &keys)
+                            .await?;
                     }
                     "building" => {
                         let keys = keys(|row| row.building_id.map(|id| id.0));
                         let column = building::Column::Id;
-                        loader.some::<Building>(slots, &wanted, column, &keys).await?;
+                        loader
+                            .some::<Building>(slots, &wanted, column, &keys)
+                            .await?;
                     }
                     "zone" => {
                         let keys = keys(|row| row.zone_id.map(|id| id.0));
@@ -66,7 +70,9 @@ impl Noun for Activity {
                     "incident" => {
                         let keys = keys(|row| row.incident_id.map(|id| id.0));
                         let column = incident::Column::Id;
-                        loader.some::<Incident>(slots, &wanted, column, &keys).await?;
+                        loader
+                            .some::<Incident>(slots, &wanted, column, &keys)
+                            .await?;
                     }
                     "task" => {
                         let keys = keys(|row| row.task_id.map(|id| id.0));
@@ -76,12 +82,16 @@ impl Noun for Activity {
                     "delivery" => {
                         let keys = keys(|row| row.delivery_id.map(|id| id.0));
                         let column = delivery::Column::Id;
-                        loader.some::<Delivery>(slots, &wanted, column, &keys).await?;
+                        loader
+                            .some::<Delivery>(slots, &wanted, column, &keys)
+                            .await?;
                     }
                     "statusChange" => {
                         let keys = keys(|row| Some(row.subject_id));
                         let column = status_change::Column::Id;
-                        loader.some::<StatusChange>(slots, &wanted, column, &keys).await?;
+                        loader
+                            .some::<StatusChange>(slots, &wanted, column, &keys)
+                            .await?;
                     }
                     "note" => {
                         let keys = keys(|row| Some(row.subject_id));

@@ -96,13 +96,9 @@ async fn bodies(
     deliveries: &[Uuid],
 ) -> Result<(), Fault> {
     let column = delivery_body::Column::DeliveryId;
-    let rows = read::by_keys::<delivery_body::Entity>(
-        loader.scope,
-        loader.database,
-        column,
-        deliveries,
-    )
-    .await?;
+    let rows =
+        read::by_keys::<delivery_body::Entity>(loader.scope, loader.database, column, deliveries)
+            .await?;
     let bodies: HashMap<Uuid, Arc<String>> = rows
         .into_iter()
         .map(|row| {

@@ -45,7 +45,9 @@ impl Noun for Incident {
                     "building" => {
                         let keys: Vec<_> = rows.iter().map(|row| Some(row.building_id.0)).collect();
                         let column = building::Column::Id;
-                        loader.one::<Building>(slots, aliases, column, &keys).await?;
+                        loader
+                            .one::<Building>(slots, aliases, column, &keys)
+                            .await?;
                     }
                     "zone" => {
                         let keys: Vec<_> = rows.iter().map(|row| row.zone_id).collect();

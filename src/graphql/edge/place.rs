@@ -90,7 +90,8 @@ impl Listed for Property {
     type Filter = PropertyFilter;
     type OrderBy = PropertyOrder;
     const ORDER: (property::Column, Direction) = (property::Column::Code, Direction::Ascending);
-    const ORDER_HINT: &'static str = "By what they are sorted, at most three fields; by `CODE` when not given.";
+    const ORDER_HINT: &'static str =
+        "By what they are sorted, at most three fields; by `CODE` when not given.";
 }
 
 impl Noun for Building {
@@ -113,7 +114,9 @@ impl Noun for Building {
                         let keys: Vec<_> = rows.iter().map(|row| row.property_id).collect();
                         let keys: Vec<_> = keys.iter().map(|key| key.map(|key| key.0)).collect();
                         let column = property::Column::Id;
-                        loader.one::<Property>(slots, aliases, column, &keys).await?;
+                        loader
+                            .one::<Property>(slots, aliases, column, &keys)
+                            .await?;
                     }
                     "sources" => sources(loader, slots, aliases, &ids).await?,
                     "levels" => {
@@ -128,7 +131,9 @@ impl Noun for Building {
                     }
                     "incidents" => {
                         let column = incident::Column::BuildingId;
-                        loader.many::<Incident>(slots, aliases, column, &ids).await?;
+                        loader
+                            .many::<Incident>(slots, aliases, column, &ids)
+                            .await?;
                     }
                     "tasks" => {
                         let column = task::Column::BuildingId;
@@ -153,7 +158,8 @@ impl Listed for Building {
     type Filter = BuildingFilter;
     type OrderBy = BuildingOrder;
     const ORDER: (building::Column, Direction) = (building::Column::Name, Direction::Ascending);
-    const ORDER_HINT: &'static str = "By what they are sorted, at most three fields; by `NAME` when not given.";
+    const ORDER_HINT: &'static str =
+        "By what they are sorted, at most three fields; by `NAME` when not given.";
 }
 
 /// The sites of each building, as a plain list.
@@ -213,7 +219,9 @@ impl Noun for Level {
                     "building" => {
                         let keys: Vec<_> = rows.iter().map(|row| Some(row.building_id.0)).collect();
                         let column = building::Column::Id;
-                        loader.one::<Building>(slots, aliases, column, &keys).await?;
+                        loader
+                            .one::<Building>(slots, aliases, column, &keys)
+                            .await?;
                     }
                     "zones" => {
                         let column = zone::Column::LevelId;
@@ -249,7 +257,9 @@ impl Noun for Zone {
                     "building" => {
                         let keys: Vec<_> = rows.iter().map(|row| Some(row.building_id.0)).collect();
                         let column = building::Column::Id;
-                        loader.one::<Building>(slots, aliases, column, &keys).await?;
+                        loader
+                            .one::<Building>(slots, aliases, column, &keys)
+                            .await?;
                     }
                     "level" => {
                         let keys: Vec<_> = rows.iter().map(|row| row.level_id).collect();
@@ -259,7 +269,9 @@ impl Noun for Zone {
                     }
                     "incidents" => {
                         let column = incident::Column::ZoneId;
-                        loader.many::<Incident>(slots, aliases, column, &ids).await?;
+                        loader
+                            .many::<Incident>(slots, aliases, column, &ids)
+                            .await?;
                     }
                     "tasks" => {
                         let column = task::Column::ZoneId;
@@ -284,5 +296,6 @@ impl Listed for Zone {
     type Filter = ZoneFilter;
     type OrderBy = ZoneOrder;
     const ORDER: (zone::Column, Direction) = (zone::Column::Name, Direction::Ascending);
-    const ORDER_HINT: &'static str = "By what they are sorted, at most three fields; by `NAME` when not given.";
+    const ORDER_HINT: &'static str =
+        "By what they are sorted, at most three fields; by `NAME` when not given.";
 }

@@ -89,7 +89,9 @@ impl Noun for Task {
                         let keys: Vec<_> = rows.iter().map(|row| row.building_id).collect();
                         let keys: Vec<_> = keys.iter().map(|key| key.map(|key| key.0)).collect();
                         let column = building::Column::Id;
-                        loader.one::<Building>(slots, aliases, column, &keys).await?;
+                        loader
+                            .one::<Building>(slots, aliases, column, &keys)
+                            .await?;
                     }
                     "zone" => {
                         let keys: Vec<_> = rows.iter().map(|row| row.zone_id).collect();
@@ -101,7 +103,9 @@ impl Noun for Task {
                         let keys: Vec<_> = rows.iter().map(|row| row.incident_id).collect();
                         let keys: Vec<_> = keys.iter().map(|key| key.map(|key| key.0)).collect();
                         let column = incident::Column::Id;
-                        loader.one::<Incident>(slots, aliases, column, &keys).await?;
+                        loader
+                            .one::<Incident>(slots, aliases, column, &keys)
+                            .await?;
                     }
                     "statusChanges" => {
                         use status_change::Column::{ChangedAt, TaskId};
@@ -218,7 +222,9 @@ async fn latest_told<'a>(
     Ok(())
 }
 
-fn answers(latest_first: &[(Vec<crate::domain::key::Key>, status_change::Model)]) -> Vec<ComplianceAnswer> {
+fn answers(
+    latest_first: &[(Vec<crate::domain::key::Key>, status_change::Model)],
+) -> Vec<ComplianceAnswer> {
     let mut answers: Vec<ComplianceAnswer> = Vec::new();
     for (_, row) in latest_first {
         for told in &row.compliance.0 {

@@ -127,24 +127,78 @@ fn in_schema(field: &str) -> String {
 }
 
 const KINDS: [(entity::ActivityKind, &str); 19] = [
-    (entity::ActivityKind::IncidentReported, "An incident was reported."),
-    (entity::ActivityKind::IncidentEscalated, "An incident was escalated."),
-    (entity::ActivityKind::IncidentStarted, "Work on an incident began."),
-    (entity::ActivityKind::IncidentCompleted, "An incident was dealt with."),
-    (entity::ActivityKind::IncidentNotResolved, "Work on an incident ended without success."),
-    (entity::ActivityKind::TaskCreated, "A maintenance task was created."),
-    (entity::ActivityKind::TaskChanged, "The description of a maintenance task changed."),
-    (entity::ActivityKind::TaskStarted, "Work on a Matrix task began."),
-    (entity::ActivityKind::TaskCompleted, "A Matrix task was done."),
-    (entity::ActivityKind::TaskNotResolved, "A Matrix task ended without success."),
-    (entity::ActivityKind::StatusChanged, "The status of a maintenance task changed."),
-    (entity::ActivityKind::NoteAdded, "A note was added to a maintenance task."),
-    (entity::ActivityKind::TaskChased, "Somebody chased a maintenance task."),
-    (entity::ActivityKind::ZoneChanged, "A zone was created, renamed, given a status or removed."),
-    (entity::ActivityKind::LevelChanged, "A floor was created or renamed."),
-    (entity::ActivityKind::Linked, "Things known apart turned out to belong together."),
-    (entity::ActivityKind::SlaAtRisk, "A deadline came near: a notice of what was known then."),
-    (entity::ActivityKind::SlaBreached, "A deadline passed: a notice of what was known then."),
+    (
+        entity::ActivityKind::IncidentReported,
+        "An incident was reported.",
+    ),
+    (
+        entity::ActivityKind::IncidentEscalated,
+        "An incident was escalated.",
+    ),
+    (
+        entity::ActivityKind::IncidentStarted,
+        "Work on an incident began.",
+    ),
+    (
+        entity::ActivityKind::IncidentCompleted,
+        "An incident was dealt with.",
+    ),
+    (
+        entity::ActivityKind::IncidentNotResolved,
+        "Work on an incident ended without success.",
+    ),
+    (
+        entity::ActivityKind::TaskCreated,
+        "A maintenance task was created.",
+    ),
+    (
+        entity::ActivityKind::TaskChanged,
+        "The description of a maintenance task changed.",
+    ),
+    (
+        entity::ActivityKind::TaskStarted,
+        "Work on a Matrix task began.",
+    ),
+    (
+        entity::ActivityKind::TaskCompleted,
+        "A Matrix task was done.",
+    ),
+    (
+        entity::ActivityKind::TaskNotResolved,
+        "A Matrix task ended without success.",
+    ),
+    (
+        entity::ActivityKind::StatusChanged,
+        "The status of a maintenance task changed.",
+    ),
+    (
+        entity::ActivityKind::NoteAdded,
+        "A note was added to a maintenance task.",
+    ),
+    (
+        entity::ActivityKind::TaskChased,
+        "Somebody chased a maintenance task.",
+    ),
+    (
+        entity::ActivityKind::ZoneChanged,
+        "A zone was created, renamed, given a status or removed.",
+    ),
+    (
+        entity::ActivityKind::LevelChanged,
+        "A floor was created or renamed.",
+    ),
+    (
+        entity::ActivityKind::Linked,
+        "Things known apart turned out to belong together.",
+    ),
+    (
+        entity::ActivityKind::SlaAtRisk,
+        "A deadline came near: a notice of what was known then.",
+    ),
+    (
+        entity::ActivityKind::SlaBreached,
+        "A deadline passed: a notice of what was known then.",
+    ),
     (
         entity::ActivityKind::OtherEvent,
         "Something that caretaker keeps whole but does not interpret: shifts, audits, unknown events.",

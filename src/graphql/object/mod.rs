@@ -6,9 +6,8 @@ mod incident;
 mod place;
 mod task;
 
-
 pub use activity::{Activity, Shared};
 pub use delivery::{Delivery, QuarantinedElement};
+pub use incident::Incident;
 pub use place::{Building, Level, PlaceSource, Property, Zone};
 pub use task::{AssetDowntime, Chase, ComplianceAnswer, Note, StatusChange, Task};
-pub use incident::Incident;

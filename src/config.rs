@@ -1,0 +1,249 @@
+//! The settings: one typed struct, read and checked once at the start.
+//!
+//! Sources, later ones first: flags, `CARETAKER_…` variables, `caretaker.toml`, the defaults here. An unknown setting
+//! or a contradiction stops the start with a message that names it. `caretaker.example.toml` shows every setting.
+
+mod check;
+mod credential;
+mod file;
+mod first_start;
+mod load;
+mod place;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+pub use credential::{MatrixCredential, Secret, UrgentCredential};
+pub use first_start::{CREDENTIALS_FILE, Own, make_data_dir, own_credentials};
+pub use load::{Flags, Loaded, load};
+pub use place::{PLACES_FILE, Place, Property, StatusType, UrgentSite};
+
+/// A setting that stops the start.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file that cannot be read or written.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A setting that cannot be understood.
+    #[error("{origin}: {reason}")]
+    Setting {
+        /// The file, variable or flag that gives it.
+        origin: String,
+        /// The setting and what is wrong with it.
+        reason: String,
+    },
+    /// Settings that cannot be meant together, or a value out of bounds.
+    #[error("settings: {0}")]
+    Contradiction(String),
+}
+
+/// All settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The address to listen on. Without configured readers the API is open, therefore loopback only.
+    pub listen: SocketAddr,
+    /// Where caretaker keeps what it makes itself: the SQLite file, its own credentials, the places file.
+    pub data_dir: PathBuf,
+    /// `sqlite://…` or `postgres://…`; when absent, the SQLite file `caretaker.db` in the data folder.
+    pub database_url: Option<SecretString>,
+    /// What is logged, in the words of `tracing`'s `EnvFilter`: a level for all, others by module.
+    pub log: String,
+    /// SmartClean Matrix's webhook.
+    pub matrix: Matrix,
+    /// Techniche Urgent's webhooks.
+    pub urgent: Urgent,
+    /// The one writer.
+    pub writer: Writer,
+    /// The live feed.
+    pub feed: Feed,
+    /// The limits of `/graphql`.
+    pub graphql: Graphql,
+    /// The names of places, and which sites of the two platforms are one place.
+    pub places: Vec<Place>,
+    /// The names of Matrix properties.
+    pub properties: Vec<Property>,
+    /// What the status names of Urgent's workflows mean.
+    pub status_types: Vec<StatusType>,
+}
+
+/// SmartClean Matrix's webhook.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Matrix {
+    /// Who may call; several are valid at once, so that a password can be changed without a gap.
+    pub credentials: Vec<MatrixCredential>,
+    /// Take calls from anybody. Only for a network that nobody else can reach.
+    pub allow_unauthenticated: bool,
+    /// The longest body, in bytes. A batch that is longer is answered 413.
+    pub max_body_bytes: usize,
+}
+
+/// Techniche Urgent's webhooks.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Urgent {
+    /// Who may call; several are valid at once. Of one act told in several languages, the version that came under the
+    /// credential listed first is shown.
+    pub credentials: Vec<UrgentCredential>,
+    /// Take calls from anybody. Only for a network that nobody else can reach.
+    pub allow_unauthenticated: bool,
+    /// The word before the token in the Authorization header.
+    pub marker: String,
+    /// How far the signed time may lie from our clock, in seconds, either side.
+    pub grace_seconds: u32,
+    /// What a proxy takes off the path before the call reaches caretaker: the digest was made over the whole path.
+    pub path_prefix: String,
+    /// The longest body, in bytes. A longer one is answered 413.
+    pub max_body_bytes: usize,
+}
+
+/// The one writer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Writer {
+    /// How many deliveries may wait for the writer; the next one is answered 503.
+    pub queue: usize,
+    /// How many deliveries one transaction takes at most.
+    pub batch: usize,
+}
+
+/// The live feed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Feed {
+    /// How often to look for activities that no signal announced, in seconds: other processes' commits on SQLite.
+    pub poll_seconds: u32,
+    /// How many activities a slow subscriber may lag behind before it reads from the database again.
+    pub buffer: usize,
+    /// How often a quiet subscription gets a heartbeat that carries the cursor, in seconds.
+    pub heartbeat_seconds: u32,
+}
+
+/// The limits of `/graphql`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Graphql {
+    /// How deep selections may be nested.
+    pub max_depth: usize,
+    /// The highest cost of one operation: about one for each field of each object that it may return.
+    pub max_complexity: usize,
+    /// The longest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// Whether the schema can be asked for. GraphiQL needs it.
+    pub introspection: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            data_dir: PathBuf::from("./data"),
+            database_url: None,
+            log: "warn,caretaker=info".to_owned(),
+            matrix: Matrix::default(),
+            urgent: Urgent::default(),
+            writer: Writer::default(),
+            feed: Feed::default(),
+            graphql: Graphql::default(),
+            places: Vec::new(),
+            properties: Vec::new(),
+            status_types: Vec::new(),
+        }
+    }
+}
+
+impl Default for Matrix {
+    fn default() -> Self {
+        Self {
+            credentials: Vec::new(),
+            allow_unauthenticated: false,
+            max_body_bytes: 16 * 1024 * 1024,
+        }
+    }
+}
+
+impl Default for Urgent {
+    fn default() -> Self {
+        Self {
+            credentials: Vec::new(),
+            allow_unauthenticated: false,
+            marker: "TCN".to_owned(),
+            grace_seconds: 300,
+            path_prefix: String::new(),
+            max_body_bytes: 1024 * 1024,
+        }
+    }
+}
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self {
+            queue: 1024,
+            batch: 256,
+        }
+    }
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self {
+            poll_seconds: 2,
+            buffer: 4096,
+            heartbeat_seconds: 20,
+        }
+    }
+}
+
+impl Default for Graphql {
+    fn default() -> Self {
+        Self {
+            max_depth: 16,
+            max_complexity: 20_000,
+            max_body_bytes: 256 * 1024,
+            introspection: true,
+        }
+    }
+}
+
+impl Config {
+    /// Where the database is: what was set, else the SQLite file in the data folder.
+    pub fn database_url(&self) -> SecretString {
+        self.database_url.clone().unwrap_or_else(|| {
+            let file = self.data_dir.join("caretaker.db");
+            SecretString::from(format!("sqlite://{}?mode=rwc", in_url(&file)))
+        })
+    }
+
+    /// The engine and where it is, fit for showing: no user, no password.
+    pub fn database(&self) -> String {
+        let url = self.database_url();
+        let url = url.expose_secret();
+        let place = url.split_once(':').map_or("", |(_, place)| place);
+        let place = place.trim_start_matches("//");
+        let place = place.split('?').next().unwrap_or_default();
+        if url.starts_with("sqlite") {
+            return format!("SQLite, {place}");
+        }
+        // Only what follows the last `@`: a password may hold one unescaped.
+        let place = place.rsplit('@').next().unwrap_or_default();
+        format!("PostgreSQL, {place}")
+    }
+}
+
+/// A path as it stands in a URL: `%`, `?` and `#` would be read as something else.
+fn in_url(path: &std::path::Path) -> String {
+    path.display()
+        .to_string()
+        .replace('%', "%25")
+        .replace('?', "%3F")
+        .replace('#', "%23")
+}

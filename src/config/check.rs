@@ -1,0 +1,235 @@
+//! Values out of bounds and settings that cannot be meant together. Each message names the setting.
+
+use std::collections::BTreeSet;
+
+use entity::StatusTypeName;
+use secrecy::ExposeSecret;
+
+use super::{Config, ConfigError};
+
+/// Checks what single fields cannot tell.
+pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+    let checks = [
+        listen,
+        database,
+        bounds,
+        urgent,
+        matrix_credentials,
+        urgent_credentials,
+    ];
+    let checks = checks
+        .iter()
+        .chain(&[places as Check, properties, status_types]);
+    for check in checks {
+        check(config).map_err(ConfigError::Contradiction)?;
+    }
+    Ok(())
+}
+
+type Check = fn(&Config) -> Result<(), String>;
+
+fn listen(config: &Config) -> Result<(), String> {
+    if config.listen.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(format!(
+        "`listen` is {}, which other machines can reach, and no readers are configured: anybody could read \
+         everything. Listen on loopback (127.0.0.1 or ::1) and let a TLS proxy on this machine pass the webhooks on",
+        config.listen
+    ))
+}
+
+fn database(config: &Config) -> Result<(), String> {
+    let url = config.database_url();
+    let known = ["sqlite:", "postgres://", "postgresql://"];
+    if known
+        .iter()
+        .any(|scheme| url.expose_secret().starts_with(scheme))
+    {
+        return Ok(());
+    }
+    Err("`database_url` must begin with sqlite:// or postgres://".to_owned())
+}
+
+fn bounds(config: &Config) -> Result<(), String> {
+    let counts = [
+        ("matrix.max_body_bytes", config.matrix.max_body_bytes),
+        ("urgent.max_body_bytes", config.urgent.max_body_bytes),
+        ("writer.queue", config.writer.queue),
+        ("writer.batch", config.writer.batch),
+        ("feed.poll_seconds", config.feed.poll_seconds as usize),
+        ("feed.buffer", config.feed.buffer),
+        (
+            "feed.heartbeat_seconds",
+            config.feed.heartbeat_seconds as usize,
+        ),
+        ("graphql.max_depth", config.graphql.max_depth),
+        ("graphql.max_complexity", config.graphql.max_complexity),
+        ("graphql.max_body_bytes", config.graphql.max_body_bytes),
+    ];
+    if let Some((name, _)) = counts.iter().find(|(_, value)| *value == 0) {
+        return Err(format!("`{name}` is 0 and must be at least 1"));
+    }
+    if config.writer.batch > config.writer.queue {
+        return Err(format!(
+            "`writer.batch` ({}) is larger than `writer.queue` ({}): a batch is taken from the queue",
+            config.writer.batch, config.writer.queue
+        ));
+    }
+    Ok(())
+}
+
+fn urgent(config: &Config) -> Result<(), String> {
+    let marker = &config.urgent.marker;
+    if marker.is_empty() || !marker.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("`urgent.marker` must be one word of visible ASCII".to_owned());
+    }
+    let prefix = &config.urgent.path_prefix;
+    if !prefix.is_empty() && (!prefix.starts_with('/') || prefix.ends_with('/')) {
+        return Err(format!(
+            "`urgent.path_prefix` is `{prefix}`; it must begin with `/` and not end with it"
+        ));
+    }
+    Ok(())
+}
+
+fn matrix_credentials(config: &Config) -> Result<(), String> {
+    let matrix = &config.matrix;
+    once(
+        "matrix.credentials",
+        "name",
+        matrix.credentials.iter().map(|c| &c.name),
+    )?;
+    for credential in &matrix.credentials {
+        let problem = match &credential.username {
+            name if name.is_empty() => Some("`username` is empty".to_owned()),
+            name if name.contains(':') => {
+                Some("`username` holds a colon, which ends it in HTTP Basic".to_owned())
+            }
+            _ => credential
+                .password
+                .read()
+                .err()
+                .map(|why| format!("`password`: {why}")),
+        };
+        if let Some(problem) = problem {
+            return Err(format!(
+                "`matrix.credentials`, `{}`: {problem}",
+                credential.name
+            ));
+        }
+    }
+    open_or_not(
+        "matrix",
+        matrix.allow_unauthenticated,
+        matrix.credentials.len(),
+    )
+}
+
+fn urgent_credentials(config: &Config) -> Result<(), String> {
+    let urgent = &config.urgent;
+    once(
+        "urgent.credentials",
+        "name",
+        urgent.credentials.iter().map(|c| &c.name),
+    )?;
+    // Two secrets for one token is how a secret is changed; two equal pairs cannot be told apart in a delivery.
+    for credential in &urgent.credentials {
+        let token = &credential.token;
+        let problem = if token.is_empty() || token.contains([':', ' ']) {
+            Some(
+                "`token` is empty or holds a colon or space, which end it in the header".to_owned(),
+            )
+        } else {
+            credential
+                .secret
+                .read()
+                .err()
+                .map(|why| format!("`secret`: {why}"))
+        };
+        if let Some(problem) = problem {
+            return Err(format!(
+                "`urgent.credentials`, `{}`: {problem}",
+                credential.name
+            ));
+        }
+    }
+    open_or_not(
+        "urgent",
+        urgent.allow_unauthenticated,
+        urgent.credentials.len(),
+    )
+}
+
+fn open_or_not(source: &str, open: bool, credentials: usize) -> Result<(), String> {
+    if open && credentials > 0 {
+        return Err(format!(
+            "`{source}.allow_unauthenticated` is true although `{source}.credentials` are given: \
+             take one of the two away"
+        ));
+    }
+    Ok(())
+}
+
+fn places(config: &Config) -> Result<(), String> {
+    let nowhere = |place: &&super::Place| place.matrix.is_empty() && place.urgent.is_empty();
+    if let Some(place) = config.places.iter().find(nowhere) {
+        return Err(format!(
+            "`places`: `{}` names neither a `matrix` building nor an `urgent` site",
+            place.name
+        ));
+    }
+    once(
+        "places",
+        "matrix",
+        config.places.iter().flat_map(|place| &place.matrix),
+    )?;
+    let sites: Vec<String> = config
+        .places
+        .iter()
+        .flat_map(|place| &place.urgent)
+        .map(|urgent| format!("{} of {}", urgent.site, urgent.tenant))
+        .collect();
+    once("places", "urgent", &sites)
+}
+
+fn properties(config: &Config) -> Result<(), String> {
+    once(
+        "properties",
+        "matrix",
+        config.properties.iter().map(|property| &property.matrix),
+    )
+}
+
+fn status_types(config: &Config) -> Result<(), String> {
+    let unknown = |status: &&super::StatusType| status.means == StatusTypeName::Unknown;
+    if let Some(status) = config.status_types.iter().find(unknown) {
+        return Err(format!(
+            "`status_types`: `{}` has the type UNKNOWN; leave it out instead",
+            status.status
+        ));
+    }
+    let names: Vec<String> = config
+        .status_types
+        .iter()
+        .map(|status| format!("{} of {}", status.status.to_lowercase(), status.tenant))
+        .collect();
+    once("status_types", "status", &names)
+}
+
+fn once<'a>(
+    list: &str,
+    field: &str,
+    values: impl IntoIterator<Item = &'a String>,
+) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    for value in values {
+        if value.is_empty() {
+            return Err(format!("`{list}` has an entry whose `{field}` is empty"));
+        }
+        if !seen.insert(value) {
+            return Err(format!("`{list}` has `{field}` = `{value}` twice"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! What a database error means for the writer: whose fault it is decides who is told what.
+
+use sea_orm::{DbErr, RuntimeErr};
+
+/// Kinds of database errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The data of some delivery is at fault: it can be found and set apart.
+    Data,
+    /// Another transaction was in the way: trying again helps.
+    Contention,
+    /// Anything else, an unknown outcome of COMMIT too: nobody is told that anything is stored.
+    Away,
+}
+
+/// Classifies by SQLSTATE (classes 22 and 23; 40001 and 40P01) and by SQLite's primary result codes.
+pub fn classify(error: &DbErr) -> Failure {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+        error
+    else {
+        return Failure::Away;
+    };
+    let Some(error) = error.as_database_error() else {
+        return Failure::Away;
+    };
+    let Some(code) = error.code() else {
+        return Failure::Away;
+    };
+    if error
+        .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+        .is_some()
+    {
+        match code.as_ref() {
+            "40001" | "40P01" => Failure::Contention,
+            code if code.starts_with("22") || code.starts_with("23") => Failure::Data,
+            _ => Failure::Away,
+        }
+    } else {
+        // Extended result codes keep the primary code in their low byte: TOOBIG 18, CONSTRAINT 19, MISMATCH 20.
+        match code.parse::<u32>().map(|code| code & 0xff) {
+            Ok(18..=20) => Failure::Data,
+            _ => Failure::Away,
+        }
+    }
+}

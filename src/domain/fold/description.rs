@@ -1,0 +1,304 @@
+//! Urgent's descriptions of tasks, and what joins a task to its incident and to the notes that only know its reference.
+
+use entity::{Change, Json, NoteId, Source, TaskId, TaskKind, task};
+
+use super::{Folded, Linked, Told, place, work};
+use crate::domain::diff;
+use crate::domain::fact::{Description, Fact, class};
+use crate::domain::id;
+use crate::domain::register::Registers;
+use crate::domain::state::{LinkFrom, State, TimelineLink};
+
+/// An Urgent task, known from its first mention on.
+pub(super) fn mention(
+    state: &mut State,
+    fact: &Fact,
+    tenant: &str,
+    identifier: &str,
+    reference: Option<&str>,
+) -> (TaskId, Option<task::Model>) {
+    let id = id::urgent_task(tenant, identifier);
+    let before = state.tasks.get(id).cloned();
+    let mut row = before.clone().unwrap_or_else(|| {
+        super::empty_task(
+            id,
+            Source::Urgent,
+            TaskKind::Maintenance,
+            Some(tenant),
+            identifier,
+            None,
+            fact.occurred_at,
+        )
+    });
+    let mut setter = fact.setter();
+    setter.0 = class::MENTION;
+    let mut registers = Registers::new(&mut row.set_by.0, setter);
+    registers.write_some(
+        "reference",
+        &mut row.reference,
+        reference.map(str::to_owned),
+    );
+    row.reported_at = row.reported_at.min(fact.occurred_at);
+    row.last_activity_at = row.last_activity_at.max(fact.occurred_at);
+    state.tasks.put(id, row);
+    (id, before)
+}
+
+/// "Task created" and "task changed".
+pub(super) fn describe(
+    state: &mut State,
+    fact: &Fact,
+    told: &Description,
+    folded: &mut Folded,
+) -> Told {
+    let setter = fact.setter();
+    let (id, before) = mention(state, fact, &told.tenant, &told.identifier, None);
+    let site = told
+        .site
+        .as_ref()
+        .map(|site| place::describe_site(state, &told.tenant, site, told.is_change, setter));
+    if let Some(mut row) = state.tasks.get(id).cloned() {
+        let change = told.is_change;
+        let mut registers = Registers::new(&mut row.set_by.0, setter);
+        registers.tell(
+            "reference",
+            &mut row.reference,
+            told.reference.clone(),
+            change,
+        );
+        registers.tell(
+            "external_identifier",
+            &mut row.external_identifier,
+            told.external_identifier.clone(),
+            change,
+        );
+        registers.tell(
+            "initiator",
+            &mut row.initiator,
+            told.initiator.clone(),
+            change,
+        );
+        registers.tell(
+            "description",
+            &mut row.description,
+            told.description.clone(),
+            change,
+        );
+        registers.tell(
+            "defect_source",
+            &mut row.defect_source,
+            told.defect_source.clone(),
+            change,
+        );
+        registers.tell("category", &mut row.category, told.category.clone(), change);
+        registers.tell(
+            "chargeability",
+            &mut row.chargeability,
+            told.chargeability.clone(),
+            change,
+        );
+        registers.tell("workflow", &mut row.workflow, told.workflow.clone(), change);
+        registers.tell(
+            "service_level",
+            &mut row.service_level,
+            told.service_level.clone(),
+            change,
+        );
+        registers.tell("supplier", &mut row.supplier, told.supplier.clone(), change);
+        registers.tell(
+            "is_asset_available",
+            &mut row.is_asset_available,
+            told.is_asset_available.clone(),
+            change,
+        );
+        registers.tell(
+            "custom_fields",
+            &mut row.custom_fields,
+            told.custom_fields.clone().map(Json),
+            change,
+        );
+        registers.tell(
+            "related",
+            &mut row.related,
+            told.related.clone().map(Json),
+            change,
+        );
+        registers.tell(
+            "described_status",
+            &mut row.described_status,
+            told.status.clone(),
+            change,
+        );
+        let mut assets = Some(row.assets.clone());
+        registers.tell("assets", &mut assets, told.assets.clone().map(Json), change);
+        row.assets = assets.unwrap_or_default();
+        registers.write_some("site_id", &mut row.site_id, site);
+        registers.write("raw", &mut row.raw, Some(told.raw.clone()));
+        row.is_described = true;
+        state.tasks.put(id, row);
+    }
+    super::act::show_status(state, id);
+    rehome(state, id);
+    let row = super::task(state, id);
+    let changes = row
+        .map(|row| diff::changes::<task::Entity>(id.0, "", before.as_ref(), row))
+        .unwrap_or_default();
+    let filed = super::filed_task(state, id);
+    if let Some(before) = &before {
+        link_if_moved(state, before, id, fact, folded);
+    }
+    Told {
+        subject: id.0,
+        filed,
+        incident: row_incident(state, id),
+        task: Some(id),
+        tenant: Some(told.tenant.clone()),
+        late: before
+            .as_ref()
+            .is_some_and(|row| row.last_activity_at > fact.occurred_at),
+        changes,
+        conflict: false,
+    }
+}
+
+fn row_incident(state: &State, id: TaskId) -> Option<entity::IncidentId> {
+    state.tasks.get(id).and_then(|row| row.incident_id)
+}
+
+/// A task stands where its site stands, and belongs to the one incident whose TaskId it names.
+fn rehome(state: &mut State, id: TaskId) {
+    let Some(mut row) = state.tasks.get(id).cloned() else {
+        return;
+    };
+    let site = row.site_id.and_then(|site| state.sites.get(site));
+    row.building_id = site.map(|site| site.building_id);
+    row.zone_id = site.and_then(|site| site.zone_id);
+    row.incident_id = row
+        .external_identifier
+        .as_deref()
+        .and_then(|code| work::incident_by_code(state, code));
+    state.tasks.put(id, row);
+}
+
+/// Tells that a task known before now has a building, a zone or an incident, and lets their timelines take in what it
+/// did before.
+fn link_if_moved(
+    state: &mut State,
+    before: &task::Model,
+    id: TaskId,
+    fact: &Fact,
+    folded: &mut Folded,
+) {
+    let Some(row) = state.tasks.get(id).cloned() else {
+        return;
+    };
+    let mut changes = Vec::new();
+    let mut change = |field: &str, from: Option<uuid::Uuid>, to: Option<uuid::Uuid>| {
+        if from != to {
+            changes.push(Change {
+                of: id.0,
+                field: field.to_owned(),
+                from: from.map(|id| id.to_string()).into(),
+                to: to.map(|id| id.to_string()).into(),
+            });
+        }
+    };
+    change(
+        "building_id",
+        before.building_id.map(|id| id.0),
+        row.building_id.map(|id| id.0),
+    );
+    change(
+        "zone_id",
+        before.zone_id.map(|id| id.0),
+        row.zone_id.map(|id| id.0),
+    );
+    change(
+        "incident_id",
+        before.incident_id.map(|id| id.0),
+        row.incident_id.map(|id| id.0),
+    );
+    if changes.is_empty() {
+        return;
+    }
+    let subjects = [
+        row.building_id
+            .filter(|_| before.building_id != row.building_id)
+            .map(|id| id.0),
+        row.zone_id
+            .filter(|_| before.zone_id != row.zone_id)
+            .map(|id| id.0),
+        row.incident_id
+            .filter(|_| before.incident_id != row.incident_id)
+            .map(|id| id.0),
+    ];
+    for subject in subjects.into_iter().flatten() {
+        state.links.insert(TimelineLink {
+            subject,
+            from: LinkFrom::Task(id),
+        });
+    }
+    folded.linked.push(Linked {
+        id: id::activity(&("linked", id, fact.id)),
+        task: id,
+        changes,
+    });
+}
+
+/// After an incident event: the Urgent tasks that name its TaskId.
+pub(super) fn join_tasks(state: &mut State, code: &str, fact: &Fact, folded: &mut Folded) {
+    let incident = work::incident_by_code(state, code);
+    let tasks: Vec<task::Model> = state
+        .tasks
+        .iter()
+        .filter(|(_, row)| {
+            row.source == Source::Urgent
+                && row.external_identifier.as_deref() == Some(code)
+                && row.incident_id != incident
+        })
+        .map(|(_, row)| row.clone())
+        .collect();
+    for before in tasks {
+        let id = before.id;
+        rehome(state, id);
+        link_if_moved(state, &before, id, fact, folded);
+    }
+}
+
+/// After a task became known or got another reference: the notes that name it by its reference only.
+pub(super) fn join_notes(state: &mut State, tenant: &str) {
+    let notes: Vec<(NoteId, Option<TaskId>)> = state
+        .notes
+        .iter()
+        .filter(|(_, note)| !note.is_task_named && note.tenant == tenant)
+        .map(|(id, note)| (*id, task_by_reference(state, tenant, &note.reference)))
+        .collect();
+    for (id, task) in notes {
+        let Some(note) = state.notes.get(id) else {
+            continue;
+        };
+        if note.task_id == task {
+            continue;
+        }
+        let mut note = note.clone();
+        note.task_id = task;
+        state.notes.put(id, note);
+        if let Some(task) = task {
+            state.links.insert(TimelineLink {
+                subject: task.0,
+                from: LinkFrom::Note(id),
+            });
+        }
+    }
+}
+
+/// The only task of the tenant with that reference; none while there are several.
+pub(super) fn task_by_reference(state: &State, tenant: &str, reference: &str) -> Option<TaskId> {
+    let mut found = state.tasks.iter().filter(|(_, row)| {
+        row.tenant.as_deref() == Some(tenant) && row.reference.as_deref() == Some(reference)
+    });
+    match (found.next(), found.next()) {
+        (Some((id, _)), None) => Some(*id),
+        _ => None,
+    }
+}

@@ -1,0 +1,60 @@
+//! The spine read in commit order: the tip, and pages of activities by seq.
+
+use entity::activity;
+use sea_orm::sea_query::Condition;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Statement,
+};
+
+use super::scope::Scope;
+
+/// The seq of the latest activity; 0 when there is none.
+///
+/// # Errors
+/// What the database says.
+pub async fn tip(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
+    let latest = Statement::from_string(
+        connection.get_database_backend(),
+        "SELECT seq FROM activity ORDER BY seq DESC LIMIT 1",
+    );
+    let row = connection.query_one_raw(latest).await?;
+    Ok(row
+        .map(|row| row.try_get_by_index(0))
+        .transpose()?
+        .unwrap_or(0))
+}
+
+/// The activities with `after < seq <= through` for which `condition` holds, in seq order, at most `limit`.
+///
+/// # Errors
+/// What the database says.
+pub async fn page(
+    connection: &impl ConnectionTrait,
+    scope: &Scope,
+    condition: Condition,
+    after: i64,
+    through: i64,
+    limit: u64,
+) -> Result<Vec<activity::Model>, DbErr> {
+    let Scope::All = scope;
+    activity::Entity::find()
+        .filter(activity::Column::Seq.gt(after))
+        .filter(activity::Column::Seq.lte(through))
+        .filter(condition)
+        .order_by_asc(activity::Column::Seq)
+        .limit(limit)
+        .all(connection)
+        .await
+}
+
+/// The seq up to which the history was pruned: a cursor before it has lost rows. 0 when all is kept.
+///
+/// # Errors
+/// What the database says.
+pub async fn pruned_through(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
+    let row = entity::setting::Entity::find_by_id("pruned_through_seq".to_owned())
+        .one(connection)
+        .await?;
+    Ok(row.and_then(|row| row.value.parse().ok()).unwrap_or(0))
+}

@@ -1,0 +1,151 @@
+//! The part of the model that a batch touches, in memory: what the fold reads and changes.
+//! It holds no SQL; `load` fills it and `store` writes what differs.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
+
+use entity::{
+    ActivityId, BuildingId, ChaseId, IncidentId, LevelId, NoteId, PropertyId, SiteId,
+    StatusChangeId, TaskId, ZoneId, building, chase, incident, level, note, place_link, property,
+    site, status_change, task, zone,
+};
+use uuid::Uuid;
+
+/// The rows of one table: as they were stored, and as they are now.
+#[derive(Clone, Debug)]
+pub struct Table<Id, Row> {
+    stored: HashMap<Id, Row>,
+    rows: BTreeMap<Id, Row>,
+}
+
+impl<Id, Row> Default for Table<Id, Row> {
+    fn default() -> Self {
+        Self {
+            stored: HashMap::new(),
+            rows: BTreeMap::new(),
+        }
+    }
+}
+
+impl<Id: Copy + Ord + Hash, Row: Clone + PartialEq> Table<Id, Row> {
+    /// Takes in a row that the database holds.
+    pub fn load(&mut self, id: Id, row: Row) {
+        self.rows.insert(id, row.clone());
+        self.stored.insert(id, row);
+    }
+
+    /// The row as it is now.
+    pub fn get(&self, id: Id) -> Option<&Row> {
+        self.rows.get(&id)
+    }
+
+    /// Sets the row.
+    pub fn put(&mut self, id: Id, row: Row) {
+        self.rows.insert(id, row);
+    }
+
+    /// Takes the row away.
+    pub fn remove(&mut self, id: Id) {
+        self.rows.remove(&id);
+    }
+
+    /// All rows as they are now, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (&Id, &Row)> {
+        self.rows.iter()
+    }
+
+    /// All rows as they are now, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Row> {
+        self.rows.values_mut()
+    }
+
+    /// The row as it was stored.
+    pub fn stored(&self, id: Id) -> Option<&Row> {
+        self.stored.get(&id)
+    }
+
+    /// The rows that are new or differ from what is stored, in the order of their ids.
+    pub fn changed(&self) -> Vec<Row> {
+        self.rows
+            .iter()
+            .filter(|(id, row)| self.stored.get(id) != Some(row))
+            .map(|(_, row)| row.clone())
+            .collect()
+    }
+
+    /// The stored rows that are gone.
+    pub fn removed(&self) -> Vec<Id> {
+        let mut removed: Vec<Id> = self
+            .stored
+            .keys()
+            .filter(|id| !self.rows.contains_key(id))
+            .copied()
+            .collect();
+        removed.sort_unstable();
+        removed
+    }
+}
+
+/// What a batch touches.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Facts that are known already.
+    pub known: HashSet<ActivityId>,
+    /// The operator's word on sites.
+    pub place_links: HashMap<SiteId, place_link::Model>,
+    /// `property`
+    pub properties: Table<PropertyId, property::Model>,
+    /// `site`
+    pub sites: Table<SiteId, site::Model>,
+    /// `building`
+    pub buildings: Table<BuildingId, building::Model>,
+    /// `level`
+    pub levels: Table<LevelId, level::Model>,
+    /// `zone`
+    pub zones: Table<ZoneId, zone::Model>,
+    /// `incident`
+    pub incidents: Table<IncidentId, incident::Model>,
+    /// `task`
+    pub tasks: Table<TaskId, task::Model>,
+    /// `status_change`
+    pub status_changes: Table<StatusChangeId, status_change::Model>,
+    /// `note`
+    pub notes: Table<NoteId, note::Model>,
+    /// `chase`
+    pub chases: Table<ChaseId, chase::Model>,
+    /// Timelines that take in activities filed before their place was known.
+    pub links: BTreeSet<TimelineLink>,
+    /// Sites whose building or zone changed; rows that are not in memory follow by SQL.
+    pub rehomed: BTreeSet<Rehomed>,
+    /// Sites whose buildings have to be looked at again before the batch is stored.
+    pub touched_sites: BTreeSet<SiteId>,
+}
+
+/// "The timeline of `subject` takes in what was filed under `from`."
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TimelineLink {
+    /// The building, incident or task whose timeline grows.
+    pub subject: Uuid,
+    /// What the activities were filed under.
+    pub from: LinkFrom,
+}
+
+/// What linked activities were filed under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LinkFrom {
+    /// The activities of a task.
+    Task(TaskId),
+    /// The activities whose subject this is, of notes that could not be filed.
+    Note(NoteId),
+}
+
+/// A site that now stands under another building.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rehomed {
+    /// The site.
+    pub site: SiteId,
+    /// The building before.
+    pub from: BuildingId,
+    /// The building now.
+    pub to: BuildingId,
+}

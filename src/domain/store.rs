@@ -1,0 +1,213 @@
+//! Store: what the fold changed, at most one upsert per table, whatever the size of the batch.
+
+use entity::{
+    activity, activity_link, building, chase, incident, level, note, property, site, status_change,
+    task, zone,
+};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use uuid::Uuid;
+
+use super::bulk::{self, Existing, Keys};
+use super::state::{LinkFrom, Rehomed, State, TimelineLink};
+
+/// Writes what differs between `state` and what it was loaded from, and appends `activities` in their order.
+///
+/// # Errors
+/// What the database says; the caller rolls back.
+pub async fn store(
+    connection: &impl ConnectionTrait,
+    state: &State,
+    activities: &[activity::Model],
+) -> Result<(), DbErr> {
+    // Parents before children: foreign keys are checked at once.
+    bulk::write::<property::Entity>(
+        connection,
+        &state.properties.changed(),
+        &[],
+        Existing::Replace,
+    )
+    .await?;
+    bulk::write::<building::Entity>(
+        connection,
+        &state.buildings.changed(),
+        &[],
+        Existing::Replace,
+    )
+    .await?;
+    bulk::write::<site::Entity>(connection, &state.sites.changed(), &[], Existing::Replace).await?;
+    bulk::write::<level::Entity>(connection, &state.levels.changed(), &[], Existing::Replace)
+        .await?;
+    bulk::write::<zone::Entity>(connection, &state.zones.changed(), &[], Existing::Replace).await?;
+    bulk::write::<incident::Entity>(
+        connection,
+        &state.incidents.changed(),
+        &[],
+        Existing::Replace,
+    )
+    .await?;
+    bulk::write::<task::Entity>(connection, &state.tasks.changed(), &[], Existing::Replace).await?;
+    bulk::write::<status_change::Entity>(
+        connection,
+        &state.status_changes.changed(),
+        &[],
+        Existing::Replace,
+    )
+    .await?;
+    bulk::write::<note::Entity>(connection, &state.notes.changed(), &[], Existing::Replace).await?;
+    bulk::write::<chase::Entity>(connection, &state.chases.changed(), &[], Existing::Replace)
+        .await?;
+    bulk::write::<activity::Entity>(connection, activities, &["seq"], Existing::Keep).await?;
+    rehome(
+        connection,
+        &state.rehomed.iter().copied().collect::<Vec<_>>(),
+    )
+    .await?;
+    link(connection, &state.links.iter().copied().collect::<Vec<_>>()).await?;
+    delete(
+        connection,
+        "zone",
+        &state
+            .zones
+            .removed()
+            .iter()
+            .map(|id| id.0)
+            .collect::<Vec<_>>(),
+    )
+    .await?;
+    delete(
+        connection,
+        "building",
+        &state
+            .buildings
+            .removed()
+            .iter()
+            .map(|id| id.0)
+            .collect::<Vec<_>>(),
+    )
+    .await
+}
+
+/// What stands on a site that moved follows it, and the timeline of its new building takes in what happened there.
+async fn rehome(connection: &impl ConnectionTrait, moved: &[Rehomed]) -> Result<(), DbErr> {
+    if moved.is_empty() {
+        return Ok(());
+    }
+    let sites: Vec<Uuid> = moved.iter().map(|moved| moved.site.0).collect();
+    let backend = connection.get_database_backend();
+    let moves = [
+        ("level", "building_id = site.building_id"),
+        ("zone", "building_id = site.building_id"),
+        ("incident", "building_id = site.building_id"),
+        (
+            "task",
+            "building_id = site.building_id, \
+             zone_id = CASE WHEN task.source = 'URGENT' THEN site.zone_id ELSE task.zone_id END",
+        ),
+    ];
+    for (table, set) in moves {
+        let mut sql =
+            format!("UPDATE {table} SET {set} FROM site WHERE site.id = {table}.site_id AND ");
+        let values = bulk::place_keys(&mut sql, "site.id IN {0}", &[Keys::Uuids(&sites)], backend);
+        connection
+            .execute_raw(Statement::from_sql_and_values(backend, sql, values))
+            .await?;
+    }
+    let old: Vec<Uuid> = moved.iter().map(|moved| moved.from.0).collect();
+    let mut sql = String::new();
+    let values = bulk::place_keys(
+        &mut sql,
+        ADOPT_TIMELINE,
+        &[Keys::Uuids(&sites), Keys::Uuids(&old)],
+        backend,
+    );
+    connection
+        .execute_raw(Statement::from_sql_and_values(backend, sql, values))
+        .await?;
+    Ok(())
+}
+
+/// The activities of a moved site: those filed under its old building for that site, and those of its tasks.
+const ADOPT_TIMELINE: &str = "INSERT INTO activity_link (subject_id, seq, occurred_at)
+    SELECT s.building_id, a.seq, a.occurred_at FROM activity a JOIN site s ON s.id = a.site_id
+        WHERE a.building_id IN {1} AND a.site_id IN {0} AND a.building_id <> s.building_id
+    UNION
+    SELECT s.building_id, a.seq, a.occurred_at
+        FROM site s JOIN task t ON t.site_id = s.id JOIN activity a ON a.task_id = t.id
+        WHERE s.id IN {0} AND (a.building_id IS NULL OR a.building_id <> s.building_id)
+    UNION
+    SELECT s.building_id, a.seq, a.occurred_at
+        FROM activity_link l JOIN activity a ON a.seq = l.seq JOIN site s ON s.id = a.site_id
+        WHERE l.subject_id IN {1} AND s.id IN {0} AND a.building_id <> s.building_id
+    ON CONFLICT (subject_id, seq) DO NOTHING";
+
+/// Timelines take in what was filed before its place was known.
+async fn link(connection: &impl ConnectionTrait, links: &[TimelineLink]) -> Result<(), DbErr> {
+    let of_tasks: Vec<(Uuid, Uuid)> = links
+        .iter()
+        .filter_map(|link| match link.from {
+            LinkFrom::Task(task) => Some((link.subject, task.0)),
+            LinkFrom::Note(_) => None,
+        })
+        .collect();
+    let of_notes: Vec<(Uuid, Uuid)> = links
+        .iter()
+        .filter_map(|link| match link.from {
+            LinkFrom::Note(note) => Some((link.subject, note.0)),
+            LinkFrom::Task(_) => None,
+        })
+        .collect();
+    link_by(connection, "a.task_id = pair.filed", &of_tasks).await?;
+    link_by(
+        connection,
+        "a.subject_id = pair.filed AND a.task_id IS NULL AND a.kind = 'NOTE_ADDED'",
+        &of_notes,
+    )
+    .await
+}
+
+async fn link_by(
+    connection: &impl ConnectionTrait,
+    filed: &str,
+    pairs: &[(Uuid, Uuid)],
+) -> Result<(), DbErr> {
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let backend = connection.get_database_backend();
+    let table = activity_link::Entity;
+    let pair = match backend {
+        DbBackend::Sqlite => {
+            "(SELECT unhex(value ->> 0, '-') AS subject, unhex(value ->> 1, '-') AS filed FROM json_each(?1)) AS pair"
+        }
+        _ => {
+            "(SELECT CAST(value ->> 0 AS uuid) AS subject, CAST(value ->> 1 AS uuid) AS filed \
+             FROM json_array_elements(CAST($1 AS json)) AS value) AS pair"
+        }
+    };
+    let sql = format!(
+        "INSERT INTO {} (subject_id, seq, occurred_at)
+         SELECT pair.subject, a.seq, a.occurred_at FROM {pair} JOIN activity a ON {filed}
+             WHERE pair.subject NOT IN (COALESCE(a.building_id, a.id), COALESCE(a.zone_id, a.id),
+                                        COALESCE(a.incident_id, a.id), COALESCE(a.task_id, a.id))
+         ON CONFLICT (subject_id, seq) DO NOTHING",
+        sea_orm::EntityName::table_name(&table)
+    );
+    let json = serde_json::to_string(pairs).unwrap_or_else(|_| "[]".to_owned());
+    connection
+        .execute_raw(Statement::from_sql_and_values(backend, sql, [json.into()]))
+        .await?;
+    Ok(())
+}
+
+async fn delete(connection: &impl ConnectionTrait, table: &str, ids: &[Uuid]) -> Result<(), DbErr> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let backend = connection.get_database_backend();
+    let mut sql = format!("DELETE FROM {table} WHERE ");
+    let values = bulk::place_keys(&mut sql, "id IN {0}", &[Keys::Uuids(ids)], backend);
+    connection
+        .execute_raw(Statement::from_sql_and_values(backend, sql, values))
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! The one logical writer: takes whatever is queued and runs *load → fold → store* in one transaction.
+//!
+//! ```text
+//!  submit ─► bounded queue ─► batch ─► lock ─► load ─► fold ─► store ─► commit ─► receipts, wake the tail
+//!                                        └── data error: halves, each loading afresh ── other error: nobody is told yes
+//! ```
+//! A receipt is given only after the commit. Whatever is not known to be committed is answered as unavailable.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::DbErr;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::batch;
+use super::database::Database;
+use super::delivery::{Delivery, Receipt};
+use super::failure::{self, Failure};
+
+/// How often a batch that lost against another transaction is tried again at once.
+const RETRIES: u32 = 5;
+
+/// Why a delivery could not be taken in. The platform sends it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// More calls are waiting than the queue holds.
+    #[error("too many calls are waiting to be stored")]
+    QueueFull,
+    /// The database cannot be reached, or it is not known whether the commit went through.
+    #[error("the database is away")]
+    DatabaseAway,
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    ShuttingDown,
+}
+
+/// Tells the time: an argument and not a call, so that tests can choose it.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// The limits of a writer.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many deliveries may wait.
+    pub queue: usize,
+    /// How many deliveries one transaction takes.
+    pub batch: usize,
+}
+
+struct Job {
+    delivery: Delivery,
+    answer: oneshot::Sender<Result<Receipt, Unavailable>>,
+}
+
+/// The way to the writer.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Job")
+            .field("delivery", &self.delivery.id)
+            .finish()
+    }
+}
+
+impl Writer {
+    /// Starts the writer. `wake` is signalled after each commit; the task ends once every `Writer` is dropped and the
+    /// queue is empty.
+    pub fn start(
+        database: Database,
+        limits: Limits,
+        clock: Clock,
+        wake: watch::Sender<()>,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
+        let (jobs, queue) = mpsc::channel(limits.queue.max(1));
+        let task = tokio::spawn(run(database, queue, limits.batch.max(1), clock, wake));
+        (Self { jobs }, task)
+    }
+
+    /// Hands a delivery over and waits until it is durable.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: nothing is promised, the caller should send it again.
+    pub async fn submit(&self, delivery: Delivery) -> Result<Receipt, Unavailable> {
+        let (answer, receipt) = oneshot::channel();
+        self.jobs
+            .try_send(Job { delivery, answer })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Unavailable::QueueFull,
+                mpsc::error::TrySendError::Closed(_) => Unavailable::ShuttingDown,
+            })?;
+        receipt.await.unwrap_or(Err(Unavailable::ShuttingDown))
+    }
+
+    /// Whether the writer's task runs.
+    pub fn is_alive(&self) -> bool {
+        !self.jobs.is_closed()
+    }
+
+    /// How many deliveries are waiting.
+    pub fn waiting(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+}
+
+async fn run(
+    database: Database,
+    mut queue: mpsc::Receiver<Job>,
+    batch: usize,
+    clock: Clock,
+    wake: watch::Sender<()>,
+) {
+    let mut jobs = Vec::with_capacity(batch);
+    while queue.recv_many(&mut jobs, batch).await > 0 {
+        let (deliveries, answers): (Vec<_>, Vec<_>) =
+            jobs.drain(..).map(|job| (job.delivery, job.answer)).unzip();
+        let results = write(&database, &deliveries, &clock).await;
+        wake.send_replace(());
+        for (answer, result) in answers.into_iter().zip(results) {
+            // A caller that has gone away learns nothing; its delivery is stored all the same.
+            drop(answer.send(result));
+        }
+    }
+}
+
+/// Writes `deliveries` in order; when data of one is refused, halves find it and the others go through.
+async fn write(
+    database: &Database,
+    deliveries: &[Delivery],
+    clock: &Clock,
+) -> Vec<Result<Receipt, Unavailable>> {
+    let mut results = Vec::with_capacity(deliveries.len());
+    let mut parts = VecDeque::from([deliveries]);
+    while let Some(part) = parts.pop_front() {
+        match write_retrying(database, part, clock).await {
+            Ok(receipts) => results.extend(receipts.into_iter().map(Ok)),
+            Err(error) if failure::classify(&error) == Failure::Data => match part {
+                [one] => results.push(quarantine(database, one, &error, clock).await),
+                _ => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.push_front(second);
+                    parts.push_front(first);
+                }
+            },
+            Err(error) => {
+                tracing::error!(%error, deliveries = part.len(), "a batch could not be stored");
+                results.extend(part.iter().map(|_| Err(Unavailable::DatabaseAway)));
+            }
+        }
+    }
+    results
+}
+
+async fn write_retrying(
+    database: &Database,
+    deliveries: &[Delivery],
+    clock: &Clock,
+) -> Result<Vec<Receipt>, DbErr> {
+    let mut attempt = 0;
+    loop {
+        match batch::write(database, deliveries, clock()).await {
+            Err(error) if attempt < RETRIES && failure::classify(&error) == Failure::Contention => {
+                attempt += 1;
+                tracing::warn!(%error, attempt, "a batch lost against another transaction and is tried again");
+                tokio::time::sleep(Duration::from_millis(20 * u64::from(attempt))).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// The database refused one delivery's data: its elements are tried one by one, the culprits are quarantined.
+async fn quarantine(
+    database: &Database,
+    delivery: &Delivery,
+    error: &DbErr,
+    clock: &Clock,
+) -> Result<Receipt, Unavailable> {
+    tracing::error!(%error, delivery = %delivery.id.0, "the database refused a delivery; its elements are tried singly");
+    let mut delivery = delivery.clone();
+    let mut refused = Vec::new();
+    for (element, fact) in std::mem::take(&mut delivery.content.facts) {
+        match batch::try_fact(database, &delivery, &fact, clock()).await {
+            Ok(()) => delivery.content.facts.push((element, fact)),
+            Err(error) if failure::classify(&error) == Failure::Data => {
+                tracing::warn!(%error, element, "an element is quarantined");
+                refused.push(batch::refused(&delivery, element));
+            }
+            Err(error) => {
+                tracing::error!(%error, "an element could not be tried");
+                return Err(Unavailable::DatabaseAway);
+            }
+        }
+    }
+    delivery.content.misfits.extend(refused);
+    let result = match write_retrying(database, std::slice::from_ref(&delivery), clock).await {
+        Err(error) if failure::classify(&error) == Failure::Data => {
+            // Each element is taken alone but not together: none is lost, all are set apart.
+            let facts = std::mem::take(&mut delivery.content.facts);
+            let refused = facts
+                .iter()
+                .map(|(element, _)| batch::refused(&delivery, *element))
+                .collect::<Vec<_>>();
+            delivery.content.misfits.extend(refused);
+            write_retrying(database, std::slice::from_ref(&delivery), clock).await
+        }
+        result => result,
+    };
+    match result {
+        Ok(receipts) => receipts.into_iter().next().ok_or(Unavailable::DatabaseAway),
+        Err(error) => {
+            tracing::error!(%error, "a quarantined delivery could not be stored");
+            Err(Unavailable::DatabaseAway)
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Follow: one subscriber's stream, from a cursor to now and on, without gap or repeat.
+//!
+//! ```text
+//!  join the broadcast ─► read (last, tip] in pages ─► live, dropping what was read
+//!          ▲                                            │ lagged
+//!          └────────────────────────────────────────────┘
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_stream::stream;
+use entity::activity;
+use futures_util::Stream;
+use sea_orm::{DatabaseConnection, DbErr};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
+
+use super::tail::Tail;
+use crate::domain::activity::filter::Filter;
+use crate::domain::journal;
+use crate::domain::scope::Scope;
+
+/// How many activities one read of the backlog takes.
+const PAGE: u64 = 200;
+/// The pause before a backlog that could not be read is tried again.
+const BACKOFF: Duration = Duration::from_millis(500);
+
+/// What a subscriber gets.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Something happened.
+    Activity(Arc<activity::Model>),
+    /// Nothing that fits happened up to this seq: the cursor of a quiet stream does not age.
+    Heartbeat(i64),
+}
+
+/// Why a stream cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// Rows after the cursor were pruned.
+    #[error("the history before seq {earliest} was pruned")]
+    CursorExpired {
+        /// The earliest seq after which all rows are kept.
+        earliest: i64,
+    },
+    /// The database could not be asked.
+    #[error(transparent)]
+    Database(#[from] DbErr),
+}
+
+/// What to follow.
+#[derive(Clone, Debug)]
+pub struct Follow {
+    /// The seq after which to start; from now when absent. One ahead of this node waits until the node is there.
+    pub after: Option<i64>,
+    /// What is sent.
+    pub filter: Filter,
+    /// What the viewer may see.
+    pub scope: Scope,
+}
+
+/// The stream of a subscriber. It ends when the tail ends.
+///
+/// # Errors
+/// When the cursor is older than the history, or the database cannot be asked.
+pub async fn follow(
+    readers: DatabaseConnection,
+    tail: Tail,
+    follow: Follow,
+) -> Result<impl Stream<Item = Event> + Send + use<>, FeedError> {
+    if let Some(after) = follow.after {
+        let earliest = journal::pruned_through(&readers).await?;
+        if after < earliest {
+            return Err(FeedError::CursorExpired { earliest });
+        }
+    }
+    // Joined before the stream is first polled: what happens from this call on is seen.
+    let mut live = tail.join();
+    let mut last = follow.after.unwrap_or_else(|| tail.tip());
+    let heartbeat = tail.settings().heartbeat;
+    Ok(stream! {
+        loop {
+            let through = tail.tip();
+            while last < through {
+                match backlog(&readers, &follow, last, through).await {
+                    Ok(page) => {
+                        let full = page.len() as u64 == PAGE;
+                        let read = if full { page.last().map_or(through, |row| row.seq) } else { through };
+                        for row in page {
+                            yield Event::Activity(Arc::new(row));
+                        }
+                        last = read;
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a subscriber's backlog could not be read and is tried again");
+                        tokio::time::sleep(BACKOFF).await;
+                    }
+                }
+            }
+            // Counted from the last frame sent, not from the last row seen: what does not fit must not hold it back.
+            let mut quiet_until = Instant::now() + heartbeat;
+            loop {
+                match tokio::time::timeout_at(quiet_until, live.recv()).await {
+                    Ok(Ok(row)) if row.seq <= last => continue,
+                    Ok(Ok(row)) => {
+                        last = row.seq;
+                        if !follow.filter.matches(&row) {
+                            continue;
+                        }
+                        yield Event::Activity(row);
+                    }
+                    Ok(Err(RecvError::Lagged(_))) => break,
+                    Ok(Err(RecvError::Closed)) => return,
+                    Err(_quiet) => yield Event::Heartbeat(last),
+                }
+                quiet_until = Instant::now() + heartbeat;
+            }
+            live = tail.join();
+        }
+    })
+}
+
+async fn backlog(
+    readers: &DatabaseConnection,
+    follow: &Follow,
+    after: i64,
+    through: i64,
+) -> Result<Vec<activity::Model>, DbErr> {
+    let condition = follow.filter.to_condition();
+    journal::page(readers, &follow.scope, condition, after, through, PAGE).await
+}

@@ -1,0 +1,17 @@
+//! Committed activities become live streams.
+//!
+//! ```text
+//!  writer ── watch ──┐
+//!  NOTIFY ───────────┼─► tail: reads by seq, once per node ─► broadcast (bounded) ─► follow ─► a subscriber
+//!  slow poll ────────┘                                                                 │
+//!                       database ◄── backlog, and whenever a subscriber lags ──────────┘
+//! ```
+//! Wake-ups are hints: what is sent is always what was read from the database, in seq order.
+
+mod follow;
+mod tail;
+mod wake;
+
+pub use follow::{Event, FeedError, Follow, follow};
+pub use tail::{Settings, Tail};
+pub use wake::listen;

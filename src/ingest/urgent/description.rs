@@ -1,0 +1,281 @@
+//! "Task created" and "task changed": the "Read Task" JSON, whose full shape is not public. Known names are read
+//! wherever they stand, anything else stays in `raw`; only tenant and identifier are required.
+
+use chrono::{DateTime, Utc};
+use entity::{ActivityKind, Operation, Source};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::call::{Call, over_long};
+use crate::domain::fact::{Description, Fact, SiteDescription, Told, What};
+use crate::domain::id;
+use crate::ingest::flag::Flags;
+use crate::ingest::member::{LONGEST_CODE, Members, Wrong, indexable, scalar, wrong};
+use crate::ingest::{body, canonical, time};
+
+/// Where a modification time may stand. `CreatedDateTimeUtc` is none.
+const MODIFIED: [&str; 6] = [
+    "ModifiedDateTimeUtc",
+    "LastModifiedDateTimeUtc",
+    "UpdatedDateTimeUtc",
+    "LastUpdatedDateTimeUtc",
+    "ChangedDateTimeUtc",
+    "LastChangedDateTimeUtc",
+];
+
+impl Call<'_> {
+    /// The fact that a description tells.
+    pub(super) fn described(&self, flags: &mut Flags) -> Result<Fact, Wrong> {
+        let tenant = self.tenant(flags)?;
+        let identifier = self.guid("TaskIdentifier", flags)?;
+        let is_change = self.operation == Operation::TaskChanged;
+        let known = self.modified(flags).or(self.signed_at);
+        let created = self.time("CreatedDateTimeUtc", flags);
+        // A fact must not depend on when it came: arrival stands in only where nothing else is told.
+        let by_creation = if is_change { None } else { created };
+        let as_of = known.or(by_creation).unwrap_or_else(|| {
+            flags.raise(
+                "$",
+                "neither a modification time nor a signed time; its arrival counts",
+            );
+            self.received_at
+        });
+        let key = (
+            Source::Urgent,
+            self.operation,
+            &tenant,
+            &identifier,
+            canonical::hash(self.body),
+            known.map(|at| at.timestamp_micros()),
+        );
+        Ok(Fact {
+            id: id::activity(&key),
+            kind: if is_change {
+                ActivityKind::TaskChanged
+            } else {
+                ActivityKind::TaskCreated
+            },
+            occurred_at: by_creation.unwrap_or(as_of),
+            data: None,
+            what: What::Description(Box::new(
+                self.description(tenant, identifier, is_change, as_of, flags),
+            )),
+        })
+    }
+
+    fn modified(&self, flags: &mut Flags) -> Option<DateTime<Utc>> {
+        MODIFIED
+            .iter()
+            .filter_map(|name| self.time(name, flags))
+            .max()
+    }
+
+    fn time(&self, name: &str, flags: &mut Flags) -> Option<DateTime<Utc>> {
+        let told = self.members.get(name)?;
+        let time = time::date_time(told.as_str().unwrap_or_default());
+        time.inspect_err(|expected| {
+            let odd = self.members.wrong(name, expected);
+            flags.raise(&odd.path, odd.reason);
+        })
+        .ok()
+    }
+
+    fn description(
+        &self,
+        tenant: String,
+        identifier: String,
+        is_change: bool,
+        as_of: DateTime<Utc>,
+        flags: &mut Flags,
+    ) -> Description {
+        let site = self.members.object("Site").unwrap_or_else(|wrong| {
+            flags.raise(&wrong.path, wrong.reason);
+            None
+        });
+        let mut read = Reader {
+            places: [Some(&self.members), site.as_ref()],
+            flags,
+        };
+        let status = read.indexed("Status");
+        if let Told::Value(status) = &status {
+            over_long(status, 100, "$.Status", read.flags);
+        }
+        Description {
+            tenant,
+            identifier,
+            is_change,
+            as_of,
+            reference: read.code("TaskReference"),
+            external_identifier: read.code("ExternalIdentifier"),
+            initiator: read.text("InitiatorName"),
+            description: read.text("Description"),
+            defect_source: read.text("DefectSource"),
+            category: read.text("MatrixItemCode"),
+            chargeability: read.text("Chargeability"),
+            workflow: read.text("Workflow"),
+            service_level: read.text("ServiceLevel"),
+            supplier: read.text("Supplier"),
+            assets: read.assets(),
+            is_asset_available: read.boolean("IsAssetAvailable"),
+            custom_fields: read.json("CustomFields"),
+            related: read.json("Relate"),
+            status,
+            site: read.site(),
+            raw: body::mend(self.raw, true).0.into_owned(),
+        }
+    }
+}
+
+/// Reads members wherever they stand, first one place, then the next. What cannot be read is flagged and counts as absent.
+struct Reader<'r, 'v> {
+    places: [Option<&'r Members<'v>>; 2],
+    flags: &'r mut Flags,
+}
+
+impl<'v> Reader<'_, 'v> {
+    /// A value told in any place goes before a null told in another.
+    fn find(&self, name: &str) -> (String, Told<&'v Value>) {
+        let mut found = (format!("$.{name}"), Told::Absent);
+        for place in self.places.iter().flatten() {
+            match place.told(name) {
+                Told::Value(value) => return (place.path(name), Told::Value(value)),
+                Told::Null if found.1 == Told::Absent => found = (place.path(name), Told::Null),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn read<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        read: impl FnOnce(&'v Value, &str, &mut Flags) -> Option<T>,
+    ) -> Told<T> {
+        match self.find(name) {
+            (_, Told::Absent) => Told::Absent,
+            (_, Told::Null) => Told::Null,
+            (path, Told::Value(value)) => match read(value, &path, self.flags) {
+                Some(read) => Told::Value(read),
+                None => {
+                    let odd = wrong(path, expected, Some(value));
+                    self.flags.raise(&odd.path, odd.reason);
+                    Told::Absent
+                }
+            },
+        }
+    }
+
+    /// A text, or an object with a `Name`.
+    fn text(&mut self, name: &str) -> Told<String> {
+        self.read(name, "a text, or an object with a Name", |value, _, _| {
+            name_or_text(value)
+        })
+    }
+
+    fn indexed(&mut self, name: &str) -> Told<String> {
+        self.read(
+            name,
+            "a text, or an object with a Name",
+            |value, path, flags| Some(indexable(name_or_text(value)?, path, flags)),
+        )
+    }
+
+    /// A text by which things are found: an over-long one finds nothing.
+    fn code(&mut self, name: &str) -> Told<String> {
+        self.read(name, "a text of at most 255 characters", |value, _, _| {
+            scalar(value).filter(|code| code.chars().count() <= LONGEST_CODE)
+        })
+    }
+
+    fn boolean(&mut self, name: &str) -> Told<bool> {
+        self.read(name, "true, false or null", |value, _, _| match value {
+            Value::Bool(answer) => Some(*answer),
+            Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
+            Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
+            _ => None,
+        })
+    }
+
+    fn json(&mut self, name: &str) -> Told<Value> {
+        self.read(name, "JSON", |value, _, _| Some(value.clone()))
+    }
+
+    fn assets(&mut self) -> Told<Vec<String>> {
+        self.read("Assets", "an array of GUIDs", |value, _, _| {
+            let assets = value.as_array()?.iter().map(|asset| {
+                let asset = scalar(asset)?;
+                Some(match Uuid::try_parse(asset.trim()) {
+                    Ok(guid) => guid.hyphenated().to_string(),
+                    Err(_) => asset,
+                })
+            });
+            assets.collect()
+        })
+    }
+
+    fn degrees(&mut self, name: &str, most: f64) -> Told<f64> {
+        let expected = format!("degrees between -{most} and {most}");
+        self.read(name, &expected, |value, _, _| {
+            let degrees = match value {
+                Value::String(text) => text.trim().parse().ok()?,
+                value => value.as_f64()?,
+            };
+            (-most..=most).contains(&degrees).then_some(degrees)
+        })
+    }
+
+    /// The site; without a code there is nothing to tell of.
+    fn site(&mut self) -> Option<SiteDescription> {
+        let Told::Value(code) = self.code("SiteCode") else {
+            return None;
+        };
+        if code.trim().is_empty() {
+            return None;
+        }
+        // The site's own members go before those beside it: a task may come to have a Name, too.
+        self.places.reverse();
+        let (parent_code, name) = (self.code("ParentCode"), self.indexed("Name"));
+        let address = self.json("Address");
+        let (path, location) = self.find("Location");
+        let (latitude, longitude) = match location {
+            Told::Null => (Told::Null, Told::Null),
+            Told::Absent => (
+                self.degrees("Latitude", 90.0),
+                self.degrees("Longitude", 180.0),
+            ),
+            Told::Value(value) => match Members::of(value, path) {
+                Ok(location) => {
+                    let mut inside = Reader {
+                        places: [Some(&location), None],
+                        flags: self.flags,
+                    };
+                    (
+                        inside.degrees("Latitude", 90.0),
+                        inside.degrees("Longitude", 180.0),
+                    )
+                }
+                Err(wrong) => {
+                    self.flags.raise(&wrong.path, wrong.reason);
+                    (Told::Absent, Told::Absent)
+                }
+            },
+        };
+        self.places.reverse();
+        Some(SiteDescription {
+            code,
+            parent_code,
+            name,
+            address,
+            latitude,
+            longitude,
+        })
+    }
+}
+
+fn name_or_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Object(members) => members.get("Name").and_then(scalar),
+        value => scalar(value),
+    }
+}

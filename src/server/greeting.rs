@@ -1,0 +1,171 @@
+//! What a newcomer reads when the server is up: where everything is and one command to try. Never a secret.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::config::{Own, PLACES_FILE};
+
+const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
+const DEFAULT_DATA_DIR: &str = "./data";
+
+/// What there is to say; `Display` says it.
+#[derive(Clone, Debug)]
+pub struct Greeting {
+    /// Where the server listens.
+    pub address: SocketAddr,
+    /// How this program was called, for the command to try.
+    pub program: String,
+    /// The settings file that was read, if any.
+    pub settings: Option<PathBuf>,
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// The engine and where it is, without a password.
+    pub database: String,
+    /// The credentials that caretaker made itself, if any are used.
+    pub own_credentials: Option<Own>,
+    /// Whether places were read from the data folder.
+    pub places_from_data_dir: bool,
+    /// The sources that take calls from anybody.
+    pub open_sources: Vec<&'static str>,
+}
+
+impl Greeting {
+    fn command(&self) -> String {
+        let mut command = format!("{} simulate", self.program);
+        if self.address.to_string() != DEFAULT_ADDRESS {
+            command.push_str(&format!(" --against http://{}", self.address));
+        }
+        let data_dir = self.data_dir.display().to_string();
+        if data_dir != DEFAULT_DATA_DIR {
+            let quoted = data_dir.replace('\'', r"'\''");
+            command.push_str(&format!(" --data-dir '{quoted}'"));
+        }
+        command
+    }
+}
+
+impl fmt::Display for Greeting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let base = format!("http://{}", self.address);
+        writeln!(f, "caretaker is up\n")?;
+        writeln!(f, "  GraphiQL   {base}/graphiql")?;
+        writeln!(
+            f,
+            "  GraphQL    {base}/graphql   (live: ws://{}/graphql/ws)",
+            self.address
+        )?;
+        writeln!(f, "  Schema     {base}/schema.graphql")?;
+        writeln!(f, "  Matrix     POST {base}/webhooks/matrix")?;
+        writeln!(
+            f,
+            "  Urgent     POST {base}/webhooks/urgent/task-created, task-changed, note-added"
+        )?;
+        writeln!(
+            f,
+            "             PUT  {base}/webhooks/urgent/status-changed, task-chased"
+        )?;
+        writeln!(f)?;
+        let settings = self
+            .settings
+            .as_ref()
+            .map(|path| path.display().to_string());
+        let settings =
+            settings.unwrap_or_else(|| "defaults (see caretaker.example.toml)".to_owned());
+        writeln!(f, "  Settings   {settings}")?;
+        writeln!(f, "  Database   {}", self.database)?;
+        if let Some(own) = &self.own_credentials {
+            let made = if own.is_new { "made just now, " } else { "" };
+            writeln!(
+                f,
+                "  Webhook credentials   {}   ({made}only you can read it)",
+                own.path.display()
+            )?;
+        }
+        if self.places_from_data_dir {
+            let places = self.data_dir.join(PLACES_FILE);
+            writeln!(f, "  Places     {}", places.display())?;
+        }
+        writeln!(f)?;
+        for source in &self.open_sources {
+            writeln!(
+                f,
+                "  WARNING: anybody who reaches the {source} webhook can write: allow_unauthenticated is on"
+            )?;
+        }
+        writeln!(
+            f,
+            "  NOTE: reading is open to everybody on this machine; nobody else can connect ({})",
+            self.address
+        )?;
+        writeln!(f)?;
+        writeln!(
+            f,
+            "  To see it live, open GraphiQL and run in another terminal:\n    {}",
+            self.command()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn greeting() -> Greeting {
+        Greeting {
+            address: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            program: "target/debug/caretaker".to_owned(),
+            settings: None,
+            data_dir: PathBuf::from("./data"),
+            database: "SQLite, ./data/caretaker.db".to_owned(),
+            own_credentials: Some(Own {
+                path: PathBuf::from("./data/credentials.toml"),
+                is_new: true,
+            }),
+            places_from_data_dir: false,
+            open_sources: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_first_start_tells_all_that_a_newcomer_needs() {
+        insta::assert_snapshot!(greeting().to_string(), @r#"
+    caretaker is up
+
+      GraphiQL   http://127.0.0.1:8080/graphiql
+      GraphQL    http://127.0.0.1:8080/graphql   (live: ws://127.0.0.1:8080/graphql/ws)
+      Schema     http://127.0.0.1:8080/schema.graphql
+      Matrix     POST http://127.0.0.1:8080/webhooks/matrix
+      Urgent     POST http://127.0.0.1:8080/webhooks/urgent/task-created, task-changed, note-added
+                 PUT  http://127.0.0.1:8080/webhooks/urgent/status-changed, task-chased
+
+      Settings   defaults (see caretaker.example.toml)
+      Database   SQLite, ./data/caretaker.db
+      Webhook credentials   ./data/credentials.toml   (made just now, only you can read it)
+
+      NOTE: reading is open to everybody on this machine; nobody else can connect (127.0.0.1:8080)
+
+      To see it live, open GraphiQL and run in another terminal:
+        target/debug/caretaker simulate
+    "#);
+    }
+
+    #[test]
+    fn the_command_reaches_a_server_that_is_elsewhere() {
+        let greeting = Greeting {
+            address: SocketAddr::from(([127, 0, 0, 1], 9000)),
+            data_dir: PathBuf::from("/var/lib/it's here"),
+            open_sources: vec!["Matrix"],
+            own_credentials: None,
+            ..greeting()
+        };
+        let command = r"target/debug/caretaker simulate --against http://127.0.0.1:9000 --data-dir '/var/lib/it'\''s here'";
+        assert_eq!(greeting.command(), command);
+        let text = greeting.to_string();
+        assert!(
+            text.contains("WARNING: anybody who reaches the Matrix webhook"),
+            "{text}"
+        );
+        assert!(!text.contains("Webhook credentials"), "{text}");
+    }
+}

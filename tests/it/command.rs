@@ -1,0 +1,136 @@
+//! The program as a newcomer and an operator start it.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::process::{command, data_dir};
+use crate::support::{Case, Engine, Process, TestDatabase, case::on_each_engine, case::once};
+
+pub fn tests() -> Vec<Case> {
+    let mut tests = on_each_engine![
+        the_first_start_makes_credentials_that_the_next_one_keeps,
+        a_server_told_to_stop_ends_well,
+        migrate_goes_up_and_down_and_tells_where_it_stands,
+    ];
+    tests.extend(once![
+        an_unknown_setting_stops_the_start,
+        listening_beyond_loopback_stops_the_start,
+        a_taken_address_is_named,
+    ]);
+    tests
+}
+
+async fn the_first_start_makes_credentials_that_the_next_one_keeps(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let first = Process::start(&database).await?;
+    let file = data_dir(&database).join("credentials.toml");
+    assert_eq!(
+        std::fs::metadata(&file)?.permissions().mode() & 0o777,
+        0o600
+    );
+    assert!(
+        first.greeting.contains(&file.display().to_string()),
+        "{}",
+        first.greeting
+    );
+    for secret in [&first.matrix.secret, &first.urgent.secret] {
+        assert!(!first.greeting.contains(secret), "{}", first.greeting);
+    }
+    if database.engine == Engine::Postgres {
+        let (_, password) = database.url().rsplit_once("caretaker:").unwrap();
+        let (password, _) = password.split_once('@').unwrap();
+        assert!(!first.greeting.contains(password), "{}", first.greeting);
+    }
+    let made = std::fs::read(&file)?;
+    first.kill().await?;
+    let second = Process::start(&database).await?;
+    assert_eq!(std::fs::read(&file)?, made);
+    second.kill().await
+}
+
+async fn a_server_told_to_stop_ends_well(database: TestDatabase) -> anyhow::Result<()> {
+    let server = Process::start(&database).await?;
+    assert!(server.terminate().await?.success());
+    Ok(())
+}
+
+async fn migrate_goes_up_and_down_and_tells_where_it_stands(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let migrate = async |arguments: &[&str]| -> anyhow::Result<String> {
+        let output = command(database.folder())
+            .arg("migrate")
+            .args(arguments)
+            .args(["--database-url", database.url()])
+            .output()
+            .await?;
+        assert!(output.status.success(), "{output:?}");
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    assert!(
+        migrate(&["status"])
+            .await?
+            .starts_with("pending  m20261122_1_model\n")
+    );
+    assert!(
+        migrate(&["up"])
+            .await?
+            .contains("applied  m20261122_1_model\n")
+    );
+    assert!(
+        migrate(&["status"])
+            .await?
+            .starts_with("applied  m20261122_1_model\n")
+    );
+    let all = migrate(&["status"]).await?.lines().count().to_string();
+    let down = migrate(&["down", "--steps", &all]).await?;
+    assert!(down.starts_with("pending  m20261122_1_model\n"), "{down}");
+    Ok(())
+}
+
+async fn an_unknown_setting_stops_the_start() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(
+        folder.path().join("caretaker.toml"),
+        "[matrix]\npasword = 'x'\n",
+    )?;
+    let output = command(folder.path()).output().await?;
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(String::from_utf8(output.stderr)?, @"caretaker: caretaker.toml, line 2: matrix.pasword: unknown field `pasword`, expected one of `credentials`, `allow_unauthenticated`, `max_body_bytes`");
+    let output = command(folder.path())
+        .args(["--config", "other.toml"])
+        .output()
+        .await?;
+    insta::assert_snapshot!(String::from_utf8(output.stderr)?, @"caretaker: other.toml: the settings file is not there");
+    assert!(!folder.path().join("data").exists());
+    Ok(())
+}
+
+async fn listening_beyond_loopback_stops_the_start() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let output = command(folder.path())
+        .env("CARETAKER_LISTEN", "0.0.0.0:0")
+        .output()
+        .await?;
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr)?;
+    assert!(said.contains("`listen` is 0.0.0.0:0"), "{said}");
+    Ok(())
+}
+
+async fn a_taken_address_is_named() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = taken.local_addr()?.to_string();
+    let output = command(folder.path())
+        .args(["--listen", &address])
+        .output()
+        .await?;
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr)?;
+    assert!(
+        said.contains(&format!("cannot listen on {address}")),
+        "{said}"
+    );
+    Ok(())
+}

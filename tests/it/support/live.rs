@@ -1,0 +1,124 @@
+//! A socket that speaks graphql-transport-ws, message by message, so that cases can break the rules too.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+/// How long to wait for a message that must come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An open socket.
+#[derive(Debug)]
+pub struct Live {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+/// What came.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    Message(Value),
+    Closed(u16, String),
+}
+
+impl Live {
+    /// Opens a socket without a word.
+    pub async fn open(base: &str) -> anyhow::Result<Self> {
+        let address = base.strip_prefix("http").context("no http address")?;
+        let mut request = format!("ws{address}/graphql/ws").into_client_request()?;
+        let protocol = "graphql-transport-ws".parse()?;
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocol);
+        let (socket, _) = connect_async(request).await?;
+        Ok(Self { socket })
+    }
+
+    /// Opens a socket and has it acknowledged.
+    pub async fn connect(base: &str) -> anyhow::Result<Self> {
+        let mut live = Self::open(base).await?;
+        live.send(json!({ "type": "connection_init" })).await?;
+        let ack = live.said().await?;
+        ensure!(
+            matches!(&ack, Said::Message(message) if message["type"] == "connection_ack"),
+            "{ack:?}"
+        );
+        Ok(live)
+    }
+
+    pub async fn send(&mut self, message: Value) -> anyhow::Result<()> {
+        self.send_text(&message.to_string()).await
+    }
+
+    pub async fn send_text(&mut self, text: &str) -> anyhow::Result<()> {
+        Ok(self.socket.send(Message::text(text)).await?)
+    }
+
+    pub async fn subscribe(
+        &mut self,
+        id: &str,
+        query: &str,
+        variables: Value,
+    ) -> anyhow::Result<()> {
+        let payload = json!({ "query": query, "variables": variables });
+        self.send(json!({ "id": id, "type": "subscribe", "payload": payload }))
+            .await
+    }
+
+    pub async fn complete(&mut self, id: &str) -> anyhow::Result<()> {
+        self.send(json!({ "id": id, "type": "complete" })).await
+    }
+
+    /// The next message or the end; pings are answered and not told.
+    pub async fn said(&mut self) -> anyhow::Result<Said> {
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.socket.next())
+                .await
+                .context("the socket stayed silent")?;
+            match message {
+                Some(Ok(Message::Text(text))) => {
+                    let message: Value = serde_json::from_str(&text)?;
+                    if message["type"] == "ping" {
+                        self.send(json!({ "type": "pong" })).await?;
+                    } else {
+                        return Ok(Said::Message(message));
+                    }
+                }
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    return Ok(Said::Closed(frame.code.into(), frame.reason.to_string()));
+                }
+                Some(Ok(Message::Close(None))) => return Ok(Said::Closed(1005, String::new())),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(error.into()),
+                None => return Ok(Said::Closed(1006, String::new())),
+            }
+        }
+    }
+
+    /// The `data` of the next event of any subscription; everything else fails the case.
+    pub async fn next(&mut self) -> anyhow::Result<Value> {
+        match self.said().await? {
+            Said::Message(mut message)
+                if message["type"] == "next" && message["payload"].get("errors").is_none() =>
+            {
+                Ok(message["payload"]["data"].take())
+            }
+            other => bail!("no event but {other:?}"),
+        }
+    }
+
+    /// The `data` of the next event that `wanted` takes; others (heartbeats) are passed over.
+    pub async fn next_where(&mut self, wanted: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+        loop {
+            let event = self.next().await?;
+            if wanted(&event) {
+                return Ok(event);
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What the groups stand on: the list of cases, a fresh database for each, servers to talk to.
+#![allow(
+    dead_code,
+    reason = "the groups that use all of it grow with the product"
+)]
+
+pub mod case;
+pub mod client;
+pub mod database;
+pub mod live;
+pub mod postgres;
+pub mod process;
+pub mod server;
+
+pub use case::{Case, run};
+pub use database::{Engine, TestDatabase};
+pub use process::Process;
+pub use server::TestServer;
