@@ -4,6 +4,8 @@
 
 pub mod config;
 pub mod domain;
+pub mod feed;
+pub mod graphql;
 pub mod http;
 pub mod ingest;
 pub mod server;

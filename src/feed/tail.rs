@@ -48,8 +48,21 @@ impl Tail {
     ) -> Result<(Self, tokio::task::JoinHandle<()>), DbErr> {
         let (tip_sender, tip) = watch::channel(journal::tip(&readers).await?);
         let (activities, _) = broadcast::channel(settings.buffer.max(1));
-        let task = tokio::spawn(run(readers, wake, tip_sender, activities.clone(), settings.poll));
-        Ok((Self { activities, tip, settings }, task))
+        let task = tokio::spawn(run(
+            readers,
+            wake,
+            tip_sender,
+            activities.clone(),
+            settings.poll,
+        ));
+        Ok((
+            Self {
+                activities,
+                tip,
+                settings,
+            },
+            task,
+        ))
     }
 
     /// Joins the broadcast. What is committed after this call, and not at or before [`Tail::tip`] asked afterwards,
@@ -99,8 +112,18 @@ async fn advance(
     activities: &broadcast::Sender<Arc<activity::Model>>,
 ) -> Result<bool, DbErr> {
     let after = *tip.borrow();
-    let page = journal::page(readers, &Scope::All, Condition::all(), after, i64::MAX, PAGE).await?;
-    let Some(last) = page.last() else { return Ok(false) };
+    let page = journal::page(
+        readers,
+        &Scope::All,
+        Condition::all(),
+        after,
+        i64::MAX,
+        PAGE,
+    )
+    .await?;
+    let Some(last) = page.last() else {
+        return Ok(false);
+    };
     let more = page.len() as u64 == PAGE;
     // The tip goes first: a subscriber that joined before it reads these rows from the broadcast, one that joins now
     // reads them from the database; either way none is missed, and what comes twice is dropped by its seq.

@@ -1,0 +1,4 @@
+//! Activities: the spine.
+
+pub mod filter;
+pub mod read;

@@ -1,0 +1,137 @@
+//! Reads of activities: the timelines of things, which join what was filed under a thing with what was linked to it later.
+
+use std::collections::HashMap;
+
+use entity::{activity, activity_link};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, JoinType, Query, SelectStatement, UnionType};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, Iterable};
+use uuid::Uuid;
+
+use crate::domain::page::{Direction, Order, Page, Slice};
+use crate::domain::read::{self, CrossJoin, Keys};
+use crate::domain::scope::Scope;
+
+/// The order of a timeline: by the time it happened, then by commit.
+pub fn timeline_order(direction: Direction) -> Order<activity::Column> {
+    Order::new(
+        [(activity::Column::OccurredAt, direction)],
+        activity::Column::Seq,
+    )
+}
+
+/// One page of the timeline of each of `subjects`, which are all filed in the same `column`.
+///
+/// # Errors
+/// What the database says.
+pub async fn timelines(
+    scope: &Scope,
+    connection: &impl ConnectionTrait,
+    column: activity::Column,
+    subjects: &[Uuid],
+    filter: &Condition,
+    direction: Direction,
+    page: &Page,
+) -> Result<HashMap<Uuid, Slice<activity::Model>>, DbErr> {
+    if subjects.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let backend = connection.get_database_backend();
+    let keys = Keys::new(backend, subjects);
+    let filter = read::visible(scope).add(filter.clone());
+    let order = timeline_order(direction);
+    let [mut filed, mut linked] = branches(&keys, column, &filter);
+    page.apply(&mut filed, &order);
+    // The link repeats the time so that its own index serves this order.
+    let link_order = Order::new(
+        [(activity_link::Column::OccurredAt, direction)],
+        activity_link::Column::Seq,
+    );
+    page.apply(&mut linked, &link_order);
+    // A branch of a UNION cannot be cut by itself on SQLite, the whole of a sub-select can.
+    let mut both = all_of(filed);
+    both.union(UnionType::Distinct, all_of(linked));
+    let mut outer = keys.select();
+    for column in activity::Column::iter() {
+        outer.column(("k", column));
+    }
+    match backend {
+        DbBackend::Sqlite => {
+            let found = Query::select()
+                .column("seq")
+                .from_subquery(both, "u")
+                .take();
+            outer
+                .cross_join_as::<activity::Entity>("k")
+                .and_where(Expr::col(("k", "seq")).in_subquery(found));
+        }
+        _ => {
+            outer.join_lateral(JoinType::InnerJoin, both, "u", read::yes());
+            outer.join_as(
+                JoinType::InnerJoin,
+                activity::Entity,
+                "k",
+                Expr::col(("k", "seq")).equals(("u", "seq")),
+            );
+        }
+    }
+    // Both branches may be full: the page is cut from up to twice as many rows.
+    read::grouped(connection, &outer, &order, page).await
+}
+
+/// How many activities each timeline has; null beyond [`read::COUNT_LIMIT`].
+///
+/// # Errors
+/// What the database says.
+pub async fn count_timelines(
+    scope: &Scope,
+    connection: &impl ConnectionTrait,
+    column: activity::Column,
+    subjects: &[Uuid],
+    filter: &Condition,
+) -> Result<HashMap<Uuid, Option<u64>>, DbErr> {
+    if subjects.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys = Keys::new(connection.get_database_backend(), subjects);
+    let filter = read::visible(scope).add(filter.clone());
+    let [filed, linked] = branches(&keys, column, &filter).map(|mut branch| {
+        branch.limit(read::COUNT_LIMIT + 1);
+        all_of(branch)
+    });
+    let mut both = filed;
+    both.union(UnionType::Distinct, linked);
+    let mut outer = keys.select();
+    outer.expr_as(read::count_of(both), "total");
+    read::totals(connection, &outer).await
+}
+
+/// What is filed under the subject at hand, and what is linked to it.
+fn branches(keys: &Keys, column: activity::Column, filter: &Condition) -> [SelectStatement; 2] {
+    let start = || {
+        Query::select()
+            .expr_as(activity::Column::Seq.into_expr(), "seq")
+            .from(activity::Entity)
+            .cond_where(filter.clone())
+            .take()
+    };
+    let mut filed = start();
+    filed.and_where(column.into_expr().eq(keys.each()));
+    let mut linked = start();
+    linked
+        .join(
+            JoinType::InnerJoin,
+            activity_link::Entity,
+            activity_link::Column::Seq
+                .into_expr()
+                .equals((activity::Entity, activity::Column::Seq)),
+        )
+        .and_where(activity_link::Column::SubjectId.into_expr().eq(keys.each()));
+    [filed, linked]
+}
+
+fn all_of(branch: SelectStatement) -> SelectStatement {
+    Query::select()
+        .column("seq")
+        .from_subquery(branch, "b")
+        .take()
+}

@@ -1,0 +1,281 @@
+//! What a list is narrowed by: one small language with two readings, as SQL and in memory, that mean exactly the same.
+//! It has two values only: a comparison with a field that is null is false, so its negation is true.
+
+use chrono::{DateTime, Months, TimeDelta, Utc};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+use sea_orm::{ColumnTrait, ModelTrait};
+
+use super::key::Key;
+
+/// A distance in time from now; negative ones lie in the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Calendar months.
+    pub months: i32,
+    /// The rest.
+    pub rest: TimeDelta,
+}
+
+impl Span {
+    /// The moment at this distance from `now`; null when it lies outside of what a clock can show.
+    pub fn from_now(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let months = Months::new(self.months.unsigned_abs());
+        let moved = if self.months < 0 {
+            now.checked_sub_months(months)
+        } else {
+            now.checked_add_months(months)
+        };
+        moved?.checked_add_signed(self.rest)
+    }
+}
+
+/// What a field is compared with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operand {
+    /// A value.
+    Key(Key),
+    /// A time relative to now.
+    FromNow(Span),
+}
+
+/// A question to one field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Test {
+    /// The same value.
+    Eq(Operand),
+    /// Less, or earlier.
+    Lt(Operand),
+    /// Less, earlier or the same.
+    Lte(Operand),
+    /// Greater, or later.
+    Gt(Operand),
+    /// Greater, later or the same.
+    Gte(Operand),
+    /// One of these.
+    In(Vec<Key>),
+    /// No value.
+    IsNull,
+    /// Text that begins so.
+    StartsWith(String),
+}
+
+/// What a list is narrowed by.
+#[derive(Clone, Debug)]
+pub enum Filter<C> {
+    /// All of these hold; true when there are none.
+    All(Vec<Filter<C>>),
+    /// At least one of these holds; false when there are none.
+    Any(Vec<Filter<C>>),
+    /// This does not hold.
+    Not(Box<Filter<C>>),
+    /// A field answers a question with yes.
+    Is(C, Test),
+}
+
+impl<C> Default for Filter<C> {
+    fn default() -> Self {
+        Self::All(Vec::new())
+    }
+}
+
+impl<C: ColumnTrait> Filter<C> {
+    /// The same filter with every relative time fixed at `now`.
+    pub fn at(self, now: DateTime<Utc>) -> Self {
+        let all = |filters: Vec<Self>| filters.into_iter().map(|filter| filter.at(now)).collect();
+        match self {
+            Self::All(filters) => Self::All(all(filters)),
+            Self::Any(filters) => Self::Any(all(filters)),
+            Self::Not(filter) => Self::Not(Box::new(filter.at(now))),
+            Self::Is(column, test) => Self::Is(column, test.at(now)),
+        }
+    }
+
+    /// Its reading as SQL. Relative times must have been fixed with [`Filter::at`].
+    pub fn to_condition(&self) -> Condition {
+        self.condition(false)
+    }
+
+    fn condition(&self, negated: bool) -> Condition {
+        match self {
+            Self::Not(filter) => filter.condition(!negated),
+            Self::Is(column, test) => test.condition(*column, negated),
+            // De Morgan: negation is pushed down to the questions, where null is dealt with.
+            Self::All(filters) | Self::Any(filters) => {
+                if filters.is_empty() {
+                    let holds = matches!(self, Self::All(_)) != negated;
+                    return Condition::all().add(Expr::cust(if holds { "1=1" } else { "1=0" }));
+                }
+                let together = matches!(self, Self::All(_)) != negated;
+                let start = if together {
+                    Condition::all()
+                } else {
+                    Condition::any()
+                };
+                filters
+                    .iter()
+                    .fold(start, |sum, filter| sum.add(filter.condition(negated)))
+            }
+        }
+    }
+
+    /// Its reading in memory. Relative times must have been fixed with [`Filter::at`].
+    pub fn matches<M>(&self, row: &M) -> bool
+    where
+        M: ModelTrait,
+        M::Entity: sea_orm::EntityTrait<Column = C>,
+    {
+        match self {
+            Self::All(filters) => filters.iter().all(|filter| filter.matches(row)),
+            Self::Any(filters) => filters.iter().any(|filter| filter.matches(row)),
+            Self::Not(filter) => !filter.matches(row),
+            Self::Is(column, test) => test.holds(&row.get(*column).into()),
+        }
+    }
+
+    /// Whether a field is asked for anywhere.
+    pub fn mentions(&self, wanted: C) -> bool {
+        match self {
+            Self::All(filters) | Self::Any(filters) => {
+                filters.iter().any(|filter| filter.mentions(wanted))
+            }
+            Self::Not(filter) => filter.mentions(wanted),
+            Self::Is(column, _) => column.as_str() == wanted.as_str(),
+        }
+    }
+}
+
+impl Operand {
+    fn at(self, now: DateTime<Utc>) -> Self {
+        match self {
+            Self::FromNow(span) => Self::Key(span.from_now(now).map_or(Key::Null, Key::Time)),
+            Self::Key(_) => self,
+        }
+    }
+
+    fn key(&self) -> &Key {
+        match self {
+            Self::Key(key) => key,
+            Self::FromNow(_) => &Key::Null,
+        }
+    }
+}
+
+impl Test {
+    fn at(self, now: DateTime<Utc>) -> Self {
+        match self {
+            Self::Eq(operand) => Self::Eq(operand.at(now)),
+            Self::Lt(operand) => Self::Lt(operand.at(now)),
+            Self::Lte(operand) => Self::Lte(operand.at(now)),
+            Self::Gt(operand) => Self::Gt(operand.at(now)),
+            Self::Gte(operand) => Self::Gte(operand.at(now)),
+            other => other,
+        }
+    }
+
+    fn operand(&self) -> Option<&Key> {
+        match self {
+            Self::Eq(operand)
+            | Self::Lt(operand)
+            | Self::Lte(operand)
+            | Self::Gt(operand)
+            | Self::Gte(operand) => Some(operand.key()),
+            Self::In(_) | Self::IsNull | Self::StartsWith(_) => None,
+        }
+    }
+
+    fn condition(&self, column: impl ColumnTrait, negated: bool) -> Condition {
+        if self.operand() == Some(&Key::Null) {
+            return Condition::all().add(Expr::cust(if negated { "1=1" } else { "1=0" }));
+        }
+        let field = column.into_expr();
+        let value = |operand: &Operand| Expr::val(operand.key().clone());
+        let asked = match (self, negated) {
+            (Self::IsNull, false) => return Condition::all().add(field.is_null()),
+            (Self::IsNull, true) => return Condition::all().add(field.is_not_null()),
+            (Self::Eq(operand), false) => field.eq(value(operand)),
+            (Self::Eq(operand), true) => field.ne(value(operand)),
+            (Self::Lt(operand), false) | (Self::Gte(operand), true) => field.lt(value(operand)),
+            (Self::Lte(operand), false) | (Self::Gt(operand), true) => field.lte(value(operand)),
+            (Self::Gt(operand), false) | (Self::Lte(operand), true) => field.gt(value(operand)),
+            (Self::Gte(operand), false) | (Self::Lt(operand), true) => field.gte(value(operand)),
+            (Self::In(keys), false) => field.is_in(keys.iter().cloned()),
+            (Self::In(keys), true) => field.is_not_in(keys.iter().cloned()),
+            (Self::StartsWith(start), _) => return starts_with(column, start, negated),
+        };
+        or_null(Condition::any().add(asked), column, negated)
+    }
+
+    fn holds(&self, value: &Key) -> bool {
+        use std::cmp::Ordering::{Equal, Greater, Less};
+        if self.operand() == Some(&Key::Null) {
+            return false;
+        }
+        if *value == Key::Null {
+            return matches!(self, Self::IsNull);
+        }
+        let order = |operand: &Operand| value.compare(operand.key());
+        match self {
+            Self::Eq(operand) => order(operand) == Equal,
+            Self::Lt(operand) => order(operand) == Less,
+            Self::Lte(operand) => order(operand) != Greater,
+            Self::Gt(operand) => order(operand) == Greater,
+            Self::Gte(operand) => order(operand) != Less,
+            Self::In(keys) => keys.contains(value),
+            Self::IsNull => false,
+            Self::StartsWith(start) => matches!(value, Key::Text(text) if text.starts_with(start)),
+        }
+    }
+}
+
+fn or_null(asked: Condition, column: impl ColumnTrait, negated: bool) -> Condition {
+    if negated && column.def().is_null() {
+        asked.add(column.into_expr().is_null())
+    } else {
+        asked
+    }
+}
+
+/// A range and not LIKE: an index serves it on both engines, and `%` is only a character.
+fn starts_with(column: impl ColumnTrait, start: &str, negated: bool) -> Condition {
+    let end = after_all(start);
+    if negated {
+        let outside = Condition::any()
+            .add(column.into_expr().lt(start))
+            .add_option(end.map(|end| column.into_expr().gte(end)));
+        or_null(outside, column, true)
+    } else {
+        Condition::all()
+            .add(column.into_expr().gte(start))
+            .add_option(end.map(|end| column.into_expr().lt(end)))
+    }
+}
+
+/// The least text greater than every text that begins with `start`, if there is one.
+fn after_all(start: &str) -> Option<String> {
+    let mut text = start.to_owned();
+    while let Some(last) = text.pop() {
+        let next = match last {
+            '\u{D7FF}' => Some('\u{E000}'),
+            last => char::from_u32(u32::from(last) + 1),
+        };
+        if let Some(next) = next {
+            text.push(next);
+            return Some(text);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::after_all;
+
+    #[test]
+    fn the_end_of_a_prefix_skips_what_is_no_character() {
+        assert_eq!(after_all("ab").as_deref(), Some("ac"));
+        assert_eq!(after_all("a\u{D7FF}").as_deref(), Some("a\u{E000}"));
+        assert_eq!(after_all("a\u{10FFFF}").as_deref(), Some("b"));
+        assert_eq!(after_all("\u{10FFFF}"), None);
+        assert_eq!(after_all(""), None);
+    }
+}

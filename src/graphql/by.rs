@@ -1,0 +1,129 @@
+//! How one thing is named: by its global id or by a platform's own words.
+
+use async_graphql::{ID, InputObject, OneofObject};
+use uuid::Uuid;
+
+use super::enums::Source;
+use super::error::Fault;
+use super::id::{self, Kind};
+use crate::domain::id as derived;
+
+/// A place in a platform's own words.
+#[derive(Clone, Debug, InputObject)]
+pub(super) struct PlaceKey {
+    /// The platform.
+    pub(super) source: Source,
+    /// The Urgent tenant; leave it out for Matrix.
+    pub(super) tenant: Option<String>,
+    /// Matrix's `BuildingId`, or Urgent's `SiteCode`.
+    pub(super) code: String,
+}
+
+/// Names a building.
+#[derive(Clone, Debug, OneofObject)]
+pub(super) enum BuildingBy {
+    /// By its global id.
+    Id(ID),
+    /// By any place that belongs to it.
+    Place(PlaceKey),
+}
+
+/// A zone in Matrix's words.
+#[derive(Clone, Debug, InputObject)]
+pub(super) struct MatrixZoneKey {
+    /// Matrix's `BuildingId`.
+    building: String,
+    /// Matrix's `ZoneId`.
+    zone: String,
+}
+
+/// Names a zone.
+#[derive(Clone, Debug, OneofObject)]
+pub(super) enum ZoneBy {
+    /// By its global id.
+    Id(ID),
+    /// By Matrix's own ids.
+    Matrix(MatrixZoneKey),
+}
+
+/// An incident or task in Matrix's words.
+#[derive(Clone, Debug, InputObject)]
+pub(super) struct MatrixTaskKey {
+    /// Matrix's `BuildingId`.
+    building: String,
+    /// Matrix's `TaskId`.
+    task_id: String,
+}
+
+/// Names an incident.
+#[derive(Clone, Debug, OneofObject)]
+pub(super) enum IncidentBy {
+    /// By its global id.
+    Id(ID),
+    /// By Matrix's own ids.
+    Matrix(MatrixTaskKey),
+}
+
+/// A task in Urgent's words.
+#[derive(Clone, Debug, InputObject)]
+pub(super) struct UrgentTaskKey {
+    /// The tenant.
+    tenant: String,
+    /// Urgent's `TaskIdentifier` (a GUID); case does not matter.
+    identifier: String,
+}
+
+/// Names a task. A `TaskReference` is not unique: filter `tasks` by it.
+#[derive(Clone, Debug, OneofObject)]
+pub(super) enum TaskBy {
+    /// By its global id.
+    Id(ID),
+    /// By Urgent's own ids.
+    Urgent(UrgentTaskKey),
+    /// By Matrix's own ids.
+    Matrix(MatrixTaskKey),
+}
+
+impl PlaceKey {
+    /// The site with this key.
+    pub(super) fn site(&self) -> Uuid {
+        let key = match self.source {
+            Source::Matrix => derived::SiteKey::matrix(&self.code),
+            Source::Urgent => {
+                derived::SiteKey::urgent(self.tenant.as_deref().unwrap_or_default(), &self.code)
+            }
+        };
+        key.id().0
+    }
+}
+
+impl ZoneBy {
+    pub(super) fn key(&self) -> Result<Uuid, Fault> {
+        match self {
+            Self::Id(id) => id::decode_as(Kind::Zone, id),
+            Self::Matrix(key) => Ok(derived::zone(&key.building, &key.zone).0),
+        }
+    }
+}
+
+impl IncidentBy {
+    pub(super) fn key(&self) -> Result<Uuid, Fault> {
+        match self {
+            Self::Id(id) => id::decode_as(Kind::Incident, id),
+            Self::Matrix(key) => Ok(derived::incident(&key.building, &key.task_id).0),
+        }
+    }
+}
+
+impl TaskBy {
+    pub(super) fn key(&self) -> Result<Uuid, Fault> {
+        match self {
+            Self::Id(id) => id::decode_as(Kind::Task, id),
+            Self::Urgent(key) => {
+                let identifier = key.identifier.to_lowercase();
+                Ok(derived::urgent_task(&key.tenant, &identifier).0)
+            }
+            Self::Matrix(key) => Ok(derived::matrix_task(&key.building, &key.task_id).0),
+        }
+    }
+}

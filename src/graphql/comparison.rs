@@ -1,0 +1,260 @@
+//! The comparators that filters are made of. Several in one comparison must all hold.
+
+use async_graphql::{ID, InputObject};
+use sea_orm::{ActiveEnum, ColumnTrait};
+
+use super::enums::{ActivityKind, Operation, Outcome, Priority, Source, TaskKind, WorkState};
+use super::error::Fault;
+use super::id;
+use super::moment::Moment;
+use crate::domain::filter::{Filter, Operand, Test};
+use crate::domain::key::Key;
+
+/// How many values a list in a filter may have.
+const LONGEST_LIST: usize = 100;
+
+/// A comparison that can be asked of a column.
+pub(super) trait Comparison {
+    fn ask<C: ColumnTrait>(self, column: C) -> Result<Filter<C>, Fault>;
+}
+
+/// Collects the questions of one comparison.
+struct Questions<C>(C, Vec<Filter<C>>);
+
+impl<C: ColumnTrait> Questions<C> {
+    fn of(column: C) -> Self {
+        Self(column, Vec::new())
+    }
+
+    fn key(mut self, key: Option<Key>, test: fn(Operand) -> Test) -> Self {
+        if let Some(key) = key {
+            self.1.push(Filter::Is(self.0, test(Operand::Key(key))));
+        }
+        self
+    }
+
+    fn not(mut self, key: Option<Key>) -> Self {
+        if let Some(key) = key {
+            let same = Filter::Is(self.0, Test::Eq(Operand::Key(key)));
+            self.1.push(Filter::Not(Box::new(same)));
+        }
+        self
+    }
+
+    fn moment(mut self, moment: Option<Moment>, test: fn(Operand) -> Test) -> Self {
+        if let Some(Moment(operand)) = moment {
+            self.1.push(Filter::Is(self.0, test(operand)));
+        }
+        self
+    }
+
+    fn list(mut self, keys: Option<Vec<Key>>, negated: bool) -> Result<Self, Fault> {
+        if let Some(keys) = keys {
+            if keys.len() > LONGEST_LIST {
+                return Err(Fault::limit(format!(
+                    "a list in a filter may have {LONGEST_LIST} values, this one has {}",
+                    keys.len()
+                )));
+            }
+            let one_of = Filter::Is(self.0, Test::In(keys));
+            self.1.push(if negated {
+                Filter::Not(Box::new(one_of))
+            } else {
+                one_of
+            });
+        }
+        Ok(self)
+    }
+
+    fn null(mut self, wanted: Option<bool>) -> Self {
+        if let Some(wanted) = wanted {
+            let null = Filter::Is(self.0, Test::IsNull);
+            self.1.push(if wanted {
+                null
+            } else {
+                Filter::Not(Box::new(null))
+            });
+        }
+        self
+    }
+
+    fn starts(mut self, start: Option<String>) -> Self {
+        if let Some(start) = start {
+            self.1.push(Filter::Is(self.0, Test::StartsWith(start)));
+        }
+        self
+    }
+
+    fn all(self) -> Result<Filter<C>, Fault> {
+        Ok(Filter::All(self.1))
+    }
+}
+
+/// Compares an id.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct IdComparison {
+    /// This one.
+    eq: Option<ID>,
+    /// Any other, or none.
+    neq: Option<ID>,
+    /// One of these, at most 100.
+    r#in: Option<Vec<ID>>,
+    /// None of these, at most 100.
+    not_in: Option<Vec<ID>>,
+    /// True: there is none. False: there is one.
+    is_null: Option<bool>,
+}
+
+impl Comparison for IdComparison {
+    fn ask<C: ColumnTrait>(self, column: C) -> Result<Filter<C>, Fault> {
+        let kind = id::Kind::of_column(column.as_str())
+            .ok_or_else(|| Fault::internal(format!("{} is no id", column.as_str())))?;
+        let key = |id: ID| id::decode_as(kind, &id).map(Key::Id);
+        let keys = |ids: Vec<ID>| ids.into_iter().map(key).collect::<Result<Vec<_>, _>>();
+        Questions::of(column)
+            .key(self.eq.map(key).transpose()?, Test::Eq)
+            .not(self.neq.map(key).transpose()?)
+            .list(self.r#in.map(keys).transpose()?, false)?
+            .list(self.not_in.map(keys).transpose()?, true)?
+            .null(self.is_null)
+            .all()
+    }
+}
+
+/// Compares text, by code point and with regard to case.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct StringComparison {
+    /// The same text.
+    eq: Option<String>,
+    /// Another text, or none.
+    neq: Option<String>,
+    /// One of these, at most 100.
+    r#in: Option<Vec<String>>,
+    /// None of these, at most 100.
+    not_in: Option<Vec<String>>,
+    /// A text before this one.
+    lt: Option<String>,
+    /// A text before this one, or the same.
+    lte: Option<String>,
+    /// A text after this one.
+    gt: Option<String>,
+    /// A text after this one, or the same.
+    gte: Option<String>,
+    /// A text that begins so.
+    starts_with: Option<String>,
+    /// True: there is none. False: there is one.
+    is_null: Option<bool>,
+}
+
+impl Comparison for StringComparison {
+    fn ask<C: ColumnTrait>(self, column: C) -> Result<Filter<C>, Fault> {
+        let keys = |texts: Vec<String>| texts.into_iter().map(Key::Text).collect();
+        Questions::of(column)
+            .key(self.eq.map(Key::Text), Test::Eq)
+            .not(self.neq.map(Key::Text))
+            .list(self.r#in.map(keys), false)?
+            .list(self.not_in.map(keys), true)?
+            .key(self.lt.map(Key::Text), Test::Lt)
+            .key(self.lte.map(Key::Text), Test::Lte)
+            .key(self.gt.map(Key::Text), Test::Gt)
+            .key(self.gte.map(Key::Text), Test::Gte)
+            .starts(self.starts_with)
+            .null(self.is_null)
+            .all()
+    }
+}
+
+/// Compares a time.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct TimeComparison {
+    /// Exactly then, to the microsecond.
+    eq: Option<Moment>,
+    /// Before then.
+    lt: Option<Moment>,
+    /// Before or exactly then.
+    lte: Option<Moment>,
+    /// After then.
+    gt: Option<Moment>,
+    /// After or exactly then: `{gte: "-P7D"}` is the last seven days.
+    gte: Option<Moment>,
+    /// True: there is none. False: there is one.
+    is_null: Option<bool>,
+}
+
+impl Comparison for TimeComparison {
+    fn ask<C: ColumnTrait>(self, column: C) -> Result<Filter<C>, Fault> {
+        Questions::of(column)
+            .moment(self.eq, Test::Eq)
+            .moment(self.lt, Test::Lt)
+            .moment(self.lte, Test::Lte)
+            .moment(self.gt, Test::Gt)
+            .moment(self.gte, Test::Gte)
+            .null(self.is_null)
+            .all()
+    }
+}
+
+/// Compares yes and no.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct BooleanComparison {
+    /// The same.
+    eq: Option<bool>,
+}
+
+impl Comparison for BooleanComparison {
+    fn ask<C: ColumnTrait>(self, column: C) -> Result<Filter<C>, Fault> {
+        Questions::of(column)
+            .key(self.eq.map(Key::Bool), Test::Eq)
+            .all()
+    }
+}
+
+macro_rules! enum_comparisons {
+    ($($(#[$doc:meta])* $name:ident of $of:ident = $stored:ty;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, InputObject)]
+        pub struct $name {
+            /// This one.
+            eq: Option<$of>,
+            /// Any other, or none.
+            neq: Option<$of>,
+            /// One of these.
+            r#in: Option<Vec<$of>>,
+            /// None of these.
+            not_in: Option<Vec<$of>>,
+            /// True: there is none. False: there is one.
+            is_null: Option<bool>,
+        }
+
+        impl Comparison for $name {
+            fn ask<C: ColumnTrait>(self, column: C) -> Result<Filter<C>, Fault> {
+                let key = |word: $of| Key::Text(<$stored>::from(word).to_value());
+                let keys = |words: Vec<$of>| words.into_iter().map(key).collect();
+                Questions::of(column)
+                    .key(self.eq.map(key), Test::Eq)
+                    .not(self.neq.map(key))
+                    .list(self.r#in.map(keys), false)?
+                    .list(self.not_in.map(keys), true)?
+                    .null(self.is_null)
+                    .all()
+            }
+        }
+    )+};
+}
+
+enum_comparisons! {
+    /// Compares a platform.
+    SourceComparison of Source = entity::Source;
+    /// Compares a priority.
+    PriorityComparison of Priority = entity::Priority;
+    /// Compares a state of work.
+    WorkStateComparison of WorkState = entity::WorkState;
+    /// Compares a kind of task.
+    TaskKindComparison of TaskKind = entity::TaskKind;
+    /// Compares a kind of activity.
+    ActivityKindComparison of ActivityKind = entity::ActivityKind;
+    /// Compares a call.
+    OperationComparison of Operation = entity::Operation;
+    /// Compares what became of a delivery.
+    OutcomeComparison of Outcome = entity::Outcome;
+}

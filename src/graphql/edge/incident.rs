@@ -1,0 +1,89 @@
+//! Where incidents lead.
+
+use std::sync::Arc;
+
+use entity::{activity, building, incident, task, zone};
+use futures_util::future::BoxFuture;
+use uuid::Uuid;
+
+use super::{edges, timeline};
+use crate::domain::page::Direction;
+use crate::graphql::edge_field::{always, list, one};
+use crate::graphql::error::Fault;
+use crate::graphql::filter::IncidentFilter;
+use crate::graphql::id::Kind;
+use crate::graphql::object::{Building, Incident, Task, Zone};
+use crate::graphql::order::IncidentOrder;
+use crate::graphql::plan::{Listed, Loader, Noun, relations};
+use crate::graphql::selection::Selection;
+use crate::graphql::slot::Slots;
+
+edges!(Incident, registry => [
+    always::<Building>(registry, "building", "The building it is in."),
+    one::<Zone>(registry, "zone", "The zone it is in; null when none was told."),
+    one::<Task>(registry, "task", "Matrix's own work order for it; null while Matrix told nothing of that."),
+    list::<Task>(registry, "workOrders", "The Urgent tasks that were made for it."),
+    timeline(registry, "to this incident"),
+]);
+
+impl Noun for Incident {
+    const KIND: Kind = Kind::Incident;
+    type Entity = incident::Entity;
+    const KEY: incident::Column = incident::Column::Id;
+
+    fn load<'a>(
+        loader: &'a Loader<'a>,
+        rows: Vec<incident::Model>,
+        selection: Selection<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Arc<Self>>, Fault>> {
+        Box::pin(async move {
+            let mut slots = vec![Slots::default(); rows.len()];
+            let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+            for (name, aliases) in relations(&selection, "Incident") {
+                let (slots, aliases) = (&mut slots, &aliases);
+                match name {
+                    "building" => {
+                        let keys: Vec<_> = rows.iter().map(|row| Some(row.building_id.0)).collect();
+                        let column = building::Column::Id;
+                        loader
+                            .one::<Building>(slots, aliases, column, &keys)
+                            .await?;
+                    }
+                    "zone" => {
+                        let keys: Vec<_> = rows.iter().map(|row| row.zone_id).collect();
+                        let keys: Vec<_> = keys.iter().map(|key| key.map(|key| key.0)).collect();
+                        let column = zone::Column::Id;
+                        loader.one::<Zone>(slots, aliases, column, &keys).await?;
+                    }
+                    "task" => {
+                        let keys: Vec<_> = rows.iter().map(|row| Some(row.task_id.0)).collect();
+                        let column = task::Column::Id;
+                        loader.one::<Task>(slots, aliases, column, &keys).await?;
+                    }
+                    "workOrders" => {
+                        let column = task::Column::IncidentId;
+                        loader.many::<Task>(slots, aliases, column, &ids).await?;
+                    }
+                    "timeline" => {
+                        let column = activity::Column::IncidentId;
+                        loader.timeline(slots, aliases, column, &ids).await?;
+                    }
+                    _ => {}
+                }
+            }
+            let objects = std::iter::zip(rows, slots);
+            Ok(objects
+                .map(|(row, slots)| Arc::new(Self::new(row, slots)))
+                .collect())
+        })
+    }
+}
+
+impl Listed for Incident {
+    type Filter = IncidentFilter;
+    type OrderBy = IncidentOrder;
+    const ORDER: (incident::Column, Direction) =
+        (incident::Column::ReportedAt, Direction::Descending);
+    const ORDER_HINT: &'static str =
+        "By what they are sorted, at most three fields; the latest reported first when not given.";
+}

@@ -1,0 +1,58 @@
+//! The fields that lead from one object to others: how they stand in the schema, and how they are fetched.
+
+mod activity;
+mod delivery;
+mod incident;
+mod place;
+mod task;
+
+/// Declares the fields of a type that lead to other objects; their values come from the plan.
+macro_rules! edges {
+    ($type:ty, $registry:ident => [$($field:expr),+ $(,)?]) => {
+        impl async_graphql::ComplexObject for $type {
+            fn fields(
+                $registry: &mut async_graphql::registry::Registry,
+            ) -> Vec<(String, async_graphql::registry::MetaField)> {
+                vec![$($field),+]
+            }
+
+            async fn resolve_field(
+                &self,
+                context: &async_graphql::Context<'_>,
+            ) -> async_graphql::ServerResult<Option<async_graphql::Value>> {
+                self.slots.resolve(context).await
+            }
+        }
+    };
+}
+pub(super) use edges;
+
+use async_graphql::registry::{MetaField, Registry};
+
+use super::edge_field::{argument, fixed};
+use super::enums::ActivityKind;
+use super::object::Activity;
+
+fn timeline(registry: &mut Registry, of: &str) -> (String, MetaField) {
+    let arguments = vec![
+        argument::<Option<Vec<ActivityKind>>>(
+            registry,
+            "kinds",
+            "Only these kinds; all when not given.",
+        ),
+        argument::<Option<bool>>(
+            registry,
+            "newestFirst",
+            "True: the latest comes first. Not given or false: the earliest comes first.",
+        ),
+    ];
+    fixed::<Activity>(
+        registry,
+        "timeline",
+        &format!(
+            "What happened {of}, by the time it happened: also what turned out only later to belong here. \
+             Its cursors are its own, not those of the feed."
+        ),
+        arguments,
+    )
+}

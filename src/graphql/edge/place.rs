@@ -1,0 +1,301 @@
+//! Where properties, buildings, levels and zones lead.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::OutputType;
+use entity::{activity, building, incident, level, property, site, task, zone};
+use futures_util::future::BoxFuture;
+use sea_orm::sea_query::Condition;
+use uuid::Uuid;
+
+use super::{edges, timeline};
+use crate::domain::page::{Direction, Order, Page};
+use crate::domain::read;
+use crate::graphql::edge_field::{always, field, fixed, list, one};
+use crate::graphql::error::Fault;
+use crate::graphql::filter::{BuildingFilter, PropertyFilter, ZoneFilter};
+use crate::graphql::id::Kind;
+use crate::graphql::object::{Building, Incident, Level, PlaceSource, Property, Task, Zone};
+use crate::graphql::order::{BuildingOrder, PropertyOrder, ZoneOrder};
+use crate::graphql::plan::{Listed, Loader, Noun, relations};
+use crate::graphql::selection::{Selected, Selection};
+use crate::graphql::slot::Slots;
+
+/// How many sources of a building are told at most.
+const SOURCES: u64 = 100;
+
+edges!(Property, registry => [
+    list::<Building>(registry, "buildings", "Its buildings."),
+]);
+
+edges!(Building, registry => [
+    one::<Property>(registry, "property", "The property it belongs to; null when none was told."),
+    field(
+        "sources",
+        "The places in the platforms' own words that make up this building, at most 100.",
+        <Vec<PlaceSource> as OutputType>::create_type_info(registry),
+        Vec::new(),
+    ),
+    fixed::<Level>(registry, "levels", "Its floors, by name.", Vec::new()),
+    list::<Zone>(registry, "zones", "Its zones, removed ones too."),
+    list::<Incident>(registry, "incidents", "The incidents in it."),
+    list::<Task>(registry, "tasks", "The tasks in it."),
+    timeline(registry, "in this building"),
+]);
+
+edges!(Level, registry => [
+    always::<Building>(registry, "building", "The building it is in."),
+    list::<Zone>(registry, "zones", "The zones on it."),
+]);
+
+edges!(Zone, registry => [
+    always::<Building>(registry, "building", "The building it is in."),
+    one::<Level>(registry, "level", "The floor it is on; null when none was told."),
+    list::<Incident>(registry, "incidents", "The incidents in it."),
+    list::<Task>(registry, "tasks", "The tasks in it."),
+    timeline(registry, "in this zone"),
+]);
+
+impl Noun for Property {
+    const KIND: Kind = Kind::Property;
+    type Entity = property::Entity;
+    const KEY: property::Column = property::Column::Id;
+
+    fn load<'a>(
+        loader: &'a Loader<'a>,
+        rows: Vec<property::Model>,
+        selection: Selection<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Arc<Self>>, Fault>> {
+        Box::pin(async move {
+            let mut slots = vec![Slots::default(); rows.len()];
+            let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+            for (name, aliases) in relations(&selection, "Property") {
+                if name == "buildings" {
+                    let column = building::Column::PropertyId;
+                    loader
+                        .many::<Building>(&mut slots, &aliases, column, &ids)
+                        .await?;
+                }
+            }
+            let objects = std::iter::zip(rows, slots);
+            Ok(objects
+                .map(|(row, slots)| Arc::new(Self::new(row, slots)))
+                .collect())
+        })
+    }
+}
+
+impl Listed for Property {
+    type Filter = PropertyFilter;
+    type OrderBy = PropertyOrder;
+    const ORDER: (property::Column, Direction) = (property::Column::Code, Direction::Ascending);
+    const ORDER_HINT: &'static str =
+        "By what they are sorted, at most three fields; by `CODE` when not given.";
+}
+
+impl Noun for Building {
+    const KIND: Kind = Kind::Building;
+    type Entity = building::Entity;
+    const KEY: building::Column = building::Column::Id;
+
+    fn load<'a>(
+        loader: &'a Loader<'a>,
+        rows: Vec<building::Model>,
+        selection: Selection<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Arc<Self>>, Fault>> {
+        Box::pin(async move {
+            let mut slots = vec![Slots::default(); rows.len()];
+            let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+            for (name, aliases) in relations(&selection, "Building") {
+                let (slots, aliases) = (&mut slots, &aliases);
+                match name {
+                    "property" => {
+                        let keys: Vec<_> = rows.iter().map(|row| row.property_id).collect();
+                        let keys: Vec<_> = keys.iter().map(|key| key.map(|key| key.0)).collect();
+                        let column = property::Column::Id;
+                        loader
+                            .one::<Property>(slots, aliases, column, &keys)
+                            .await?;
+                    }
+                    "sources" => sources(loader, slots, aliases, &ids).await?,
+                    "levels" => {
+                        let (column, order) = (level::Column::BuildingId, level::Column::Name);
+                        loader
+                            .plain::<Level>(slots, aliases, column, &ids, order)
+                            .await?;
+                    }
+                    "zones" => {
+                        let column = zone::Column::BuildingId;
+                        loader.many::<Zone>(slots, aliases, column, &ids).await?;
+                    }
+                    "incidents" => {
+                        let column = incident::Column::BuildingId;
+                        loader
+                            .many::<Incident>(slots, aliases, column, &ids)
+                            .await?;
+                    }
+                    "tasks" => {
+                        let column = task::Column::BuildingId;
+                        loader.many::<Task>(slots, aliases, column, &ids).await?;
+                    }
+                    "timeline" => {
+                        let column = activity::Column::BuildingId;
+                        loader.timeline(slots, aliases, column, &ids).await?;
+                    }
+                    _ => {}
+                }
+            }
+            let objects = std::iter::zip(rows, slots);
+            Ok(objects
+                .map(|(row, slots)| Arc::new(Self::new(row, slots)))
+                .collect())
+        })
+    }
+}
+
+impl Listed for Building {
+    type Filter = BuildingFilter;
+    type OrderBy = BuildingOrder;
+    const ORDER: (building::Column, Direction) = (building::Column::Name, Direction::Ascending);
+    const ORDER_HINT: &'static str =
+        "By what they are sorted, at most three fields; by `NAME` when not given.";
+}
+
+/// The sites of each building, as a plain list.
+async fn sources<'a>(
+    loader: &Loader<'a>,
+    slots: &mut [Slots],
+    aliases: &[Selected<'a>],
+    buildings: &[Uuid],
+) -> Result<(), Fault> {
+    let order = Order::new(
+        [(site::Column::Code, Direction::Ascending)],
+        site::Column::Id,
+    );
+    let slices = read::children::<site::Entity>(
+        loader.scope,
+        loader.database,
+        site::Column::BuildingId,
+        buildings,
+        Condition::all(),
+        &order,
+        &Page::first(SOURCES),
+    )
+    .await?;
+    let lists: HashMap<Uuid, Arc<Vec<PlaceSource>>> = slices
+        .into_iter()
+        .map(|(building, slice)| {
+            let sources = slice.rows.into_iter();
+            let sources = sources.map(|(_, row)| PlaceSource::new(row)).collect();
+            (building, Arc::new(sources))
+        })
+        .collect();
+    for (slots, building) in std::iter::zip(slots, buildings) {
+        let list = lists.get(building).cloned().unwrap_or_default();
+        for alias in aliases {
+            slots.put(alias.key(), Some(list.clone()));
+        }
+    }
+    Ok(())
+}
+
+impl Noun for Level {
+    const KIND: Kind = Kind::Level;
+    type Entity = level::Entity;
+    const KEY: level::Column = level::Column::Id;
+
+    fn load<'a>(
+        loader: &'a Loader<'a>,
+        rows: Vec<level::Model>,
+        selection: Selection<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Arc<Self>>, Fault>> {
+        Box::pin(async move {
+            let mut slots = vec![Slots::default(); rows.len()];
+            let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+            for (name, aliases) in relations(&selection, "Level") {
+                let (slots, aliases) = (&mut slots, &aliases);
+                match name {
+                    "building" => {
+                        let keys: Vec<_> = rows.iter().map(|row| Some(row.building_id.0)).collect();
+                        let column = building::Column::Id;
+                        loader
+                            .one::<Building>(slots, aliases, column, &keys)
+                            .await?;
+                    }
+                    "zones" => {
+                        let column = zone::Column::LevelId;
+                        loader.many::<Zone>(slots, aliases, column, &ids).await?;
+                    }
+                    _ => {}
+                }
+            }
+            let objects = std::iter::zip(rows, slots);
+            Ok(objects
+                .map(|(row, slots)| Arc::new(Self::new(row, slots)))
+                .collect())
+        })
+    }
+}
+
+impl Noun for Zone {
+    const KIND: Kind = Kind::Zone;
+    type Entity = zone::Entity;
+    const KEY: zone::Column = zone::Column::Id;
+
+    fn load<'a>(
+        loader: &'a Loader<'a>,
+        rows: Vec<zone::Model>,
+        selection: Selection<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Arc<Self>>, Fault>> {
+        Box::pin(async move {
+            let mut slots = vec![Slots::default(); rows.len()];
+            let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+            for (name, aliases) in relations(&selection, "Zone") {
+                let (slots, aliases) = (&mut slots, &aliases);
+                match name {
+                    "building" => {
+                        let keys: Vec<_> = rows.iter().map(|row| Some(row.building_id.0)).collect();
+                        let column = building::Column::Id;
+                        loader
+                            .one::<Building>(slots, aliases, column, &keys)
+                            .await?;
+                    }
+                    "level" => {
+                        let keys: Vec<_> = rows.iter().map(|row| row.level_id).collect();
+                        let keys: Vec<_> = keys.iter().map(|key| key.map(|key| key.0)).collect();
+                        let column = level::Column::Id;
+                        loader.one::<Level>(slots, aliases, column, &keys).await?;
+                    }
+                    "incidents" => {
+                        let column = incident::Column::ZoneId;
+                        loader
+                            .many::<Incident>(slots, aliases, column, &ids)
+                            .await?;
+                    }
+                    "tasks" => {
+                        let column = task::Column::ZoneId;
+                        loader.many::<Task>(slots, aliases, column, &ids).await?;
+                    }
+                    "timeline" => {
+                        let column = activity::Column::ZoneId;
+                        loader.timeline(slots, aliases, column, &ids).await?;
+                    }
+                    _ => {}
+                }
+            }
+            let objects = std::iter::zip(rows, slots);
+            Ok(objects
+                .map(|(row, slots)| Arc::new(Self::new(row, slots)))
+                .collect())
+        })
+    }
+}
+
+impl Listed for Zone {
+    type Filter = ZoneFilter;
+    type OrderBy = ZoneOrder;
+    const ORDER: (zone::Column, Direction) = (zone::Column::Name, Direction::Ascending);
+    const ORDER_HINT: &'static str =
+        "By what they are sorted, at most three fields; by `NAME` when not given.";
+}

@@ -1,0 +1,327 @@
+//! Where tasks, status changes, notes and chases lead.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::{Json, OutputType};
+use entity::{activity, building, chase, incident, note, status_change, task, zone};
+use futures_util::future::BoxFuture;
+use sea_orm::sea_query::{Condition, ExprTrait};
+use sea_orm::{ActiveEnum, ColumnTrait};
+use uuid::Uuid;
+
+use super::{edges, timeline};
+use crate::domain::filter::Filter;
+use crate::domain::page::{Direction, Order, Page, Slice};
+use crate::domain::{read, status_type};
+use crate::graphql::edge_field::{always, field, fixed, one};
+use crate::graphql::error::Fault;
+use crate::graphql::filter::TaskFilter;
+use crate::graphql::id::Kind;
+use crate::graphql::object::{
+    AssetDowntime, Building, Chase, ComplianceAnswer, Incident, Note, StatusChange, Task, Zone,
+};
+use crate::graphql::order::TaskOrder;
+use crate::graphql::plan::{Listed, Loader, Noun, relations};
+use crate::graphql::selection::{Selected, Selection};
+use crate::graphql::slot::Slots;
+
+/// How many status changes of a task are looked through for answers and downtime.
+const LATEST: u64 = 100;
+
+edges!(Task, registry => [
+    one::<Building>(registry, "building", "The building it is in; null while no place was told."),
+    one::<Zone>(registry, "zone", "The zone it is in; null when none was told."),
+    one::<Incident>(registry, "incident", "The incident it belongs to; null when there is none."),
+    fixed::<StatusChange>(registry, "statusChanges", "The changes of its status, the earliest first.", Vec::new()),
+    fixed::<Note>(registry, "notes", "The notes on it, the earliest first.", Vec::new()),
+    fixed::<Chase>(registry, "chases", "The chases of it, the earliest first.", Vec::new()),
+    field(
+        "compliance",
+        "The latest answer to each compliance question, from its latest 100 status changes.",
+        <Vec<ComplianceAnswer> as OutputType>::create_type_info(registry),
+        Vec::new(),
+    ),
+    one::<AssetDowntime>(
+        registry,
+        "assetDowntime",
+        "What was told last of the asset's downtime, in its latest 100 status changes; null when nothing was.",
+    ),
+    one::<Json<serde_json::Value>>(
+        registry,
+        "raw",
+        "The latest description exactly as the platform sent it; null while it was not described.",
+    ),
+    timeline(registry, "to this task"),
+]);
+
+edges!(StatusChange, registry => [always::<Task>(registry, "task", "The task.")]);
+edges!(Note, registry => [one::<Task>(
+    registry,
+    "task",
+    "The task; null while it is not known which of several (or none) with that reference is meant.",
+)]);
+edges!(Chase, registry => [always::<Task>(registry, "task", "The task.")]);
+
+impl Noun for Task {
+    const KIND: Kind = Kind::Task;
+    type Entity = task::Entity;
+    const KEY: task::Column = task::Column::Id;
+
+    fn load<'a>(
+        loader: &'a Loader<'a>,
+        rows: Vec<task::Model>,
+        selection: Selection<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Arc<Self>>, Fault>> {
+        Box::pin(async move {
+            let mut slots = vec![Slots::default(); rows.len()];
+            let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+            let mut told = Vec::new();
+            let mut types = None;
+            for (name, aliases) in relations(&selection, "Task") {
+                if matches!(name, "compliance" | "assetDowntime") {
+                    told.extend(aliases);
+                    continue;
+                }
+                let (slots, aliases) = (&mut slots, &aliases);
+                match name {
+                    "building" => {
+                        let keys: Vec<_> = rows.iter().map(|row| row.building_id).collect();
+                        let keys: Vec<_> = keys.iter().map(|key| key.map(|key| key.0)).collect();
+                        let column = building::Column::Id;
+                        loader
+                            .one::<Building>(slots, aliases, column, &keys)
+                            .await?;
+                    }
+                    "zone" => {
+                        let keys: Vec<_> = rows.iter().map(|row| row.zone_id).collect();
+                        let keys: Vec<_> = keys.iter().map(|key| key.map(|key| key.0)).collect();
+                        let column = zone::Column::Id;
+                        loader.one::<Zone>(slots, aliases, column, &keys).await?;
+                    }
+                    "incident" => {
+                        let keys: Vec<_> = rows.iter().map(|row| row.incident_id).collect();
+                        let keys: Vec<_> = keys.iter().map(|key| key.map(|key| key.0)).collect();
+                        let column = incident::Column::Id;
+                        loader
+                            .one::<Incident>(slots, aliases, column, &keys)
+                            .await?;
+                    }
+                    "statusChanges" => {
+                        use status_change::Column::{ChangedAt, TaskId};
+                        loader
+                            .plain::<StatusChange>(slots, aliases, TaskId, &ids, ChangedAt)
+                            .await?;
+                    }
+                    "notes" => {
+                        use note::Column::{NotedAt, TaskId};
+                        loader
+                            .plain::<Note>(slots, aliases, TaskId, &ids, NotedAt)
+                            .await?;
+                    }
+                    "chases" => {
+                        use chase::Column::{ChasedAt, TaskId};
+                        loader
+                            .plain::<Chase>(slots, aliases, TaskId, &ids, ChasedAt)
+                            .await?;
+                    }
+                    "timeline" => {
+                        let column = activity::Column::TaskId;
+                        loader.timeline(slots, aliases, column, &ids).await?;
+                    }
+                    "statusType" => {
+                        let tenants = rows.iter().filter_map(|row| row.tenant.clone());
+                        types = Some(
+                            status_type::read::of_tenants(loader.scope, loader.database, tenants)
+                                .await?,
+                        );
+                    }
+                    "raw" => raw(slots, aliases, &rows),
+                    _ => {}
+                }
+            }
+            if !told.is_empty() {
+                latest_told(loader, &mut slots, &told, &ids).await?;
+            }
+            let objects = std::iter::zip(rows, slots).map(|(row, slots)| {
+                let status_type = types.as_ref().and_then(|types| {
+                    let (tenant, status) = (row.tenant.as_ref()?, row.status.as_ref()?);
+                    Some(types.of(tenant, status).into())
+                });
+                Arc::new(Self::new(row, status_type, slots))
+            });
+            Ok(objects.collect())
+        })
+    }
+}
+
+impl Listed for Task {
+    type Filter = TaskFilter;
+    type OrderBy = TaskOrder;
+    const ORDER: (task::Column, Direction) = (task::Column::ReportedAt, Direction::Descending);
+    const ORDER_HINT: &'static str =
+        "By what they are sorted, at most three fields; the latest reported first when not given.";
+
+    fn unasked(filter: &Filter<task::Column>) -> Condition {
+        if filter.mentions(task::Column::Kind) {
+            return Condition::all();
+        }
+        // A list of what is wanted and not `<>`: an index on kind serves it.
+        let wanted = [entity::TaskKind::Maintenance, entity::TaskKind::Scheduled];
+        let wanted = wanted.map(|kind| kind.to_value());
+        Condition::all().add(task::Column::Kind.into_expr().is_in(wanted))
+    }
+}
+
+fn raw(slots: &mut [Slots], aliases: &[Selected<'_>], rows: &[task::Model]) {
+    for (slots, row) in std::iter::zip(slots, rows) {
+        // Text that is no JSON any more is still shown, as text.
+        let raw = row.raw.as_ref().map(|text| {
+            let value: Result<serde_json::Value, _> = serde_json::from_str(text);
+            Arc::new(Json(value.unwrap_or_else(|_| text.clone().into())))
+        });
+        for alias in aliases {
+            slots.put(alias.key(), raw.clone().map(|raw| raw as _));
+        }
+    }
+}
+
+/// The answers and the downtime that the latest status changes of each task tell.
+async fn latest_told<'a>(
+    loader: &Loader<'a>,
+    slots: &mut [Slots],
+    aliases: &[Selected<'a>],
+    tasks: &[Uuid],
+) -> Result<(), Fault> {
+    let order = Order::new(
+        [(status_change::Column::ChangedAt, Direction::Descending)],
+        status_change::Column::Id,
+    );
+    let slices: HashMap<Uuid, Slice<status_change::Model>> =
+        read::children::<status_change::Entity>(
+            loader.scope,
+            loader.database,
+            status_change::Column::TaskId,
+            tasks,
+            Condition::all(),
+            &order,
+            &Page::first(LATEST),
+        )
+        .await?;
+    for (slots, task) in std::iter::zip(slots, tasks) {
+        let rows = slices.get(task).map_or(&[][..], |slice| &slice.rows);
+        for alias in aliases {
+            if alias.name() == "compliance" {
+                slots.put(alias.key(), Some(Arc::new(answers(rows))));
+            } else {
+                let downtime = rows.iter().find_map(|(_, row)| AssetDowntime::told(row));
+                slots.put(alias.key(), downtime.map(|told| Arc::new(told) as _));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn answers(
+    latest_first: &[(Vec<crate::domain::key::Key>, status_change::Model)],
+) -> Vec<ComplianceAnswer> {
+    let mut answers: Vec<ComplianceAnswer> = Vec::new();
+    for (_, row) in latest_first {
+        for told in &row.compliance.0 {
+            if !answers.iter().any(|known| known.is_to(&told.name)) {
+                answers.push(ComplianceAnswer::new(told.clone()));
+            }
+        }
+    }
+    answers
+}
+
+impl Noun for StatusChange {
+    const KIND: Kind = Kind::StatusChange;
+    type Entity = status_change::Entity;
+    const KEY: status_change::Column = status_change::Column::Id;
+
+    fn load<'a>(
+        loader: &'a Loader<'a>,
+        rows: Vec<status_change::Model>,
+        selection: Selection<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Arc<Self>>, Fault>> {
+        Box::pin(async move {
+            let keys: Vec<_> = rows.iter().map(|row| Some(row.task_id.0)).collect();
+            let slots = with_task(loader, &selection, "StatusChange", &keys).await?;
+            let types = if selection.has("StatusChange", "statusType") {
+                let tenants = rows.iter().map(|row| row.tenant.clone());
+                status_type::read::of_tenants(loader.scope, loader.database, tenants).await?
+            } else {
+                Default::default()
+            };
+            let objects = std::iter::zip(rows, slots).map(|(row, slots)| {
+                let status_type = types.of(&row.tenant, &row.status).into();
+                Arc::new(Self::new(row, status_type, slots))
+            });
+            Ok(objects.collect())
+        })
+    }
+}
+
+impl Noun for Note {
+    const KIND: Kind = Kind::Note;
+    type Entity = note::Entity;
+    const KEY: note::Column = note::Column::Id;
+
+    fn load<'a>(
+        loader: &'a Loader<'a>,
+        rows: Vec<note::Model>,
+        selection: Selection<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Arc<Self>>, Fault>> {
+        Box::pin(async move {
+            let keys: Vec<_> = rows.iter().map(|row| row.task_id).collect();
+            let keys: Vec<_> = keys.iter().map(|key| key.map(|key| key.0)).collect();
+            let slots = with_task(loader, &selection, "Note", &keys).await?;
+            let objects = std::iter::zip(rows, slots);
+            Ok(objects
+                .map(|(row, slots)| Arc::new(Self::new(row, slots)))
+                .collect())
+        })
+    }
+}
+
+impl Noun for Chase {
+    const KIND: Kind = Kind::Chase;
+    type Entity = chase::Entity;
+    const KEY: chase::Column = chase::Column::Id;
+
+    fn load<'a>(
+        loader: &'a Loader<'a>,
+        rows: Vec<chase::Model>,
+        selection: Selection<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Arc<Self>>, Fault>> {
+        Box::pin(async move {
+            let keys: Vec<_> = rows.iter().map(|row| Some(row.task_id.0)).collect();
+            let slots = with_task(loader, &selection, "Chase", &keys).await?;
+            let objects = std::iter::zip(rows, slots);
+            Ok(objects
+                .map(|(row, slots)| Arc::new(Self::new(row, slots)))
+                .collect())
+        })
+    }
+}
+
+/// The slots of rows whose only relation is their task.
+async fn with_task<'a>(
+    loader: &'a Loader<'a>,
+    selection: &Selection<'a>,
+    on: &str,
+    tasks: &[Option<Uuid>],
+) -> Result<Vec<Slots>, Fault> {
+    let mut slots = vec![Slots::default(); tasks.len()];
+    for (name, aliases) in relations(selection, on) {
+        if name == "task" {
+            let column = task::Column::Id;
+            loader
+                .one::<Task>(&mut slots, &aliases, column, tasks)
+                .await?;
+        }
+    }
+    Ok(slots)
+}

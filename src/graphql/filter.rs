@@ -1,0 +1,213 @@
+//! The filters of the lists: which fields each of them offers. Every field given must hold; `and`, `or` and `not` combine.
+
+use async_graphql::InputObject;
+use entity::{activity, building, delivery, incident, property, task, zone};
+
+use super::comparison::{
+    ActivityKindComparison, BooleanComparison, Comparison, IdComparison, OperationComparison,
+    OutcomeComparison, PriorityComparison, SourceComparison, StringComparison, TaskKindComparison,
+    TimeComparison, WorkStateComparison,
+};
+use super::error::Fault;
+use crate::domain::filter::Filter;
+
+/// How deep `and`, `or` and `not` may nest.
+const DEEPEST: usize = 5;
+/// How many filters `and` and `or` may combine.
+const WIDEST: usize = 20;
+
+/// An input that narrows a list.
+pub trait FilterInput {
+    /// The column that it asks.
+    type Column;
+
+    /// What it means.
+    ///
+    /// # Errors
+    /// When it nests too deeply, has too long lists or names what is no id.
+    fn meaning(self) -> Result<Filter<Self::Column>, Fault>
+    where
+        Self: Sized,
+    {
+        self.meaning_at(0)
+    }
+
+    /// What it means at a depth.
+    ///
+    /// # Errors
+    /// As [`FilterInput::meaning`].
+    fn meaning_at(self, depth: usize) -> Result<Filter<Self::Column>, Fault>;
+}
+
+fn combined<F: FilterInput>(
+    filters: Option<Vec<F>>,
+    depth: usize,
+) -> Result<Option<Vec<Filter<F::Column>>>, Fault> {
+    let Some(filters) = filters else {
+        return Ok(None);
+    };
+    if filters.len() > WIDEST {
+        return Err(Fault::limit(format!(
+            "`and` and `or` combine at most {WIDEST} filters, here are {}",
+            filters.len()
+        )));
+    }
+    let meanings = filters
+        .into_iter()
+        .map(|filter| filter.meaning_at(depth + 1));
+    meanings.collect::<Result<_, _>>().map(Some)
+}
+
+macro_rules! filters {
+    ($($(#[$doc:meta])* $name:ident of $noun:ident {
+        $($(#[$field_doc:meta])* $field:ident: $comparison:ident = $column:ident,)+
+    })+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, InputObject)]
+        pub struct $name {
+            $($(#[$field_doc])* $field: Option<$comparison>,)+
+            /// All of these hold, at most 20.
+            and: Option<Vec<$name>>,
+            /// At least one of these holds, at most 20.
+            or: Option<Vec<$name>>,
+            /// This does not hold.
+            not: Option<Box<$name>>,
+        }
+
+        impl FilterInput for $name {
+            type Column = $noun::Column;
+
+            fn meaning_at(self, depth: usize) -> Result<Filter<Self::Column>, Fault> {
+                if depth > DEEPEST {
+                    return Err(Fault::limit(format!("a filter nests at most {DEEPEST} deep")));
+                }
+                let mut all = Vec::new();
+                $(if let Some(comparison) = self.$field {
+                    all.push(comparison.ask($noun::Column::$column)?);
+                })+
+                if let Some(filters) = combined(self.and, depth)? {
+                    all.push(Filter::All(filters));
+                }
+                if let Some(filters) = combined(self.or, depth)? {
+                    all.push(Filter::Any(filters));
+                }
+                if let Some(filter) = self.not {
+                    all.push(Filter::Not(Box::new(filter.meaning_at(depth + 1)?)));
+                }
+                Ok(Filter::All(all))
+            }
+        }
+    )+};
+}
+
+filters! {
+    /// Narrows a list of properties.
+    PropertyFilter of property {
+        /// The platform's id.
+        code: StringComparison = Code,
+        /// The operator's name for it.
+        name: StringComparison = Name,
+    }
+
+    /// Narrows a list of buildings.
+    BuildingFilter of building {
+        /// The property it belongs to.
+        property: IdComparison = PropertyId,
+        /// Its name.
+        name: StringComparison = Name,
+    }
+
+    /// Narrows a list of zones.
+    ZoneFilter of zone {
+        /// The building it is in.
+        building: IdComparison = BuildingId,
+        /// The floor it is on.
+        level: IdComparison = LevelId,
+        /// The platform that knows it.
+        source: SourceComparison = Source,
+        /// Its name.
+        name: StringComparison = Name,
+        /// When Matrix removed it: `{isNull: true}` are the zones that exist now.
+        removed_at: TimeComparison = RemovedAt,
+    }
+
+    /// Narrows a list of incidents.
+    IncidentFilter of incident {
+        /// The building it is in.
+        building: IdComparison = BuildingId,
+        /// The zone it is in.
+        zone: IdComparison = ZoneId,
+        /// What reported it: the kind of sensor, or the person's app, in the words of Matrix.
+        kind: StringComparison = Kind,
+        /// How urgent it is.
+        priority: PriorityComparison = Priority,
+        /// Its state.
+        state: WorkStateComparison = State,
+        /// Whether somebody still has to act.
+        is_open: BooleanComparison = IsOpen,
+        /// When it was reported.
+        reported_at: TimeComparison = ReportedAt,
+        /// When it should be dealt with.
+        due_at: TimeComparison = DueAt,
+        /// When it was dealt with.
+        completed_at: TimeComparison = CompletedAt,
+    }
+
+    /// Narrows a list of tasks. Incidents' own work orders are left out unless `kind` is asked for.
+    TaskFilter of task {
+        /// What sort of work it is.
+        kind: TaskKindComparison = Kind,
+        /// The Urgent tenant.
+        tenant: StringComparison = Tenant,
+        /// The Urgent TaskReference; it is not unique.
+        reference: StringComparison = Reference,
+        /// The Urgent status, a name in the user's language.
+        status: StringComparison = Status,
+        /// The state of a Matrix task.
+        state: WorkStateComparison = State,
+        /// The building it is in.
+        building: IdComparison = BuildingId,
+        /// The zone it is in.
+        zone: IdComparison = ZoneId,
+        /// The incident it belongs to.
+        incident: IdComparison = IncidentId,
+        /// When it was first told of.
+        reported_at: TimeComparison = ReportedAt,
+        /// When its Urgent status was reached.
+        status_at: TimeComparison = StatusAt,
+    }
+
+    /// Narrows the feed. What an activity is filed under is what was known when it was recorded.
+    ActivityFilter of activity {
+        /// What it tells.
+        kind: ActivityKindComparison = Kind,
+        /// The property it is filed under.
+        property: IdComparison = PropertyId,
+        /// The building it is filed under.
+        building: IdComparison = BuildingId,
+        /// The zone it is filed under.
+        zone: IdComparison = ZoneId,
+        /// The incident it is filed under.
+        incident: IdComparison = IncidentId,
+        /// The task it is filed under.
+        task: IdComparison = TaskId,
+        /// The Urgent tenant it is filed under.
+        tenant: StringComparison = Tenant,
+        /// When it happened, by the platform's clock.
+        occurred_at: TimeComparison = OccurredAt,
+        /// When caretaker made it durable.
+        recorded_at: TimeComparison = RecordedAt,
+    }
+
+    /// Narrows a list of deliveries.
+    DeliveryFilter of delivery {
+        /// The platform.
+        source: SourceComparison = Source,
+        /// The call.
+        operation: OperationComparison = Operation,
+        /// What became of it.
+        outcome: OutcomeComparison = Outcome,
+        /// When it came first.
+        received_at: TimeComparison = ReceivedAt,
+    }
+}

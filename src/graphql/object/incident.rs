@@ -1,0 +1,82 @@
+//! Incidents.
+
+use async_graphql::{ID, SimpleObject};
+use chrono::{DateTime, Utc};
+use entity::incident;
+
+use crate::graphql::enums::{Priority, WorkState};
+use crate::graphql::id::{self, Kind};
+use crate::graphql::slot::Slots;
+
+/// Something that needs somebody, reported by a sensor or a person through Matrix.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct Incident {
+    /// The global id.
+    id: ID,
+    /// Matrix's `TaskId`, which Urgent's `ExternalIdentifier` repeats.
+    code: String,
+    /// What it is called (Matrix: `Meta.Name`); null when none was told.
+    name: Option<String>,
+    /// The description of the event; null when none was told.
+    description: Option<String>,
+    /// What reported it (Matrix: `Meta.By`): the kind of sensor, or the person's app; null when none was told.
+    kind: Option<String>,
+    /// How urgent it is (Matrix: `Meta.Priority`).
+    priority: Priority,
+    /// The priority as Matrix sent it; null when it sent none.
+    priority_raw: Option<String>,
+    /// The state that the latest event tells, by the time of the events.
+    state: WorkState,
+    /// The state as Matrix sent it (`Meta.Status`); null when it sent none.
+    state_raw: Option<String>,
+    /// Whether somebody still has to act.
+    is_open: bool,
+    /// The latest escalation level; Matrix's `L0` is 0.
+    escalation_level: i32,
+    /// The highest escalation level it ever had.
+    highest_escalation_level: i32,
+    /// When it was reported (UTC): the earliest start or event that was told.
+    reported_at: DateTime<Utc>,
+    /// When somebody got it (UTC); null while nobody has.
+    assigned_at: Option<DateTime<Utc>>,
+    /// When it should be dealt with (UTC, Matrix: `Meta.End`); null when no deadline was told.
+    due_at: Option<DateTime<Utc>>,
+    /// When work on it began (UTC, Matrix: `Meta.AStart`); null while it has not.
+    started_at: Option<DateTime<Utc>>,
+    /// When it was dealt with (UTC, Matrix: `Meta.AEnd`); null while it is open.
+    completed_at: Option<DateTime<Utc>>,
+    /// The devices that reported it (Matrix: `Meta.SourceDeviceIdentifier`); empty when none were told.
+    sensors: Vec<String>,
+    /// When the latest activity on it happened (UTC).
+    last_activity_at: DateTime<Utc>,
+    #[graphql(skip)]
+    pub(in crate::graphql) slots: Slots,
+}
+
+impl Incident {
+    pub(in crate::graphql) fn new(row: incident::Model, slots: Slots) -> Self {
+        Self {
+            id: id::encode(Kind::Incident, row.id.0),
+            code: row.code,
+            name: row.name,
+            description: row.description,
+            kind: row.kind,
+            priority: row.priority.into(),
+            priority_raw: row.priority_raw,
+            state: row.state.into(),
+            state_raw: row.state_raw,
+            is_open: row.is_open,
+            escalation_level: row.escalation_level,
+            highest_escalation_level: row.highest_escalation_level,
+            reported_at: row.reported_at,
+            assigned_at: row.assigned_at,
+            due_at: row.due_at,
+            started_at: row.started_at,
+            completed_at: row.completed_at,
+            sensors: row.sensors.0,
+            last_activity_at: row.last_activity_at,
+            slots,
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The object types with their plain fields. Fields that lead to other objects are in `edge`.
+
+mod activity;
+mod delivery;
+mod incident;
+mod place;
+mod task;
+
+pub use activity::{Activity, Shared};
+pub use delivery::{Delivery, QuarantinedElement};
+pub use incident::Incident;
+pub use place::{Building, Level, PlaceSource, Property, Zone};
+pub use task::{AssetDowntime, Chase, ComplianceAnswer, Note, StatusChange, Task};

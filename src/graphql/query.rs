@@ -1,0 +1,208 @@
+//! The root of queries. Each of its fields plans and fetches everything below it.
+
+use std::sync::Arc;
+
+use async_graphql::registry::{MetaField, Registry};
+use async_graphql::{ComplexObject, Context, ID, OutputType, ServerResult, SimpleObject, Value};
+use entity::site;
+
+use super::by::{BuildingBy, IncidentBy, TaskBy, ZoneBy};
+use super::edge_field::{argument, field, fixed, list};
+use super::error::{ErrorCode, Fault};
+use super::filter::ActivityFilter;
+use super::id::{self, Kind};
+use super::node::{self, Node};
+use super::object::{Activity, Building, Delivery, Incident, Property, Task, Zone};
+use super::plan::{Loader, Noun};
+use super::selection::Selected;
+use super::slot::{self, Fetched};
+use crate::domain::read;
+
+/// The server that answers.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Server {
+    /// Its version.
+    version: &'static str,
+    /// All codes that an error of this API may have in `extensions.code`.
+    error_codes: &'static [ErrorCode],
+}
+
+/// What can be asked.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct Query {
+    /// The server that answers.
+    server: Server,
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self {
+            server: Server {
+                version: env!("CARGO_PKG_VERSION"),
+                error_codes: &ErrorCode::ALL,
+            },
+        }
+    }
+}
+
+impl ComplexObject for Query {
+    fn fields(registry: &mut Registry) -> Vec<(String, MetaField)> {
+        let mut fields = lookups(registry);
+        fields.extend([
+            list::<Property>(registry, "properties", "The properties."),
+            list::<Building>(registry, "buildings", "The buildings."),
+            list::<Zone>(registry, "zones", "The zones of all buildings, removed ones too."),
+            list::<Incident>(registry, "incidents", "The incidents."),
+            list::<Task>(
+                registry,
+                "tasks",
+                "The tasks. Incidents' own work orders are left out unless the filter asks for a kind.",
+            ),
+            feed(registry),
+            list::<Delivery>(
+                registry,
+                "deliveries",
+                "What arrived, from whom, and what became of it. Operators only.",
+            ),
+        ]);
+        fields
+    }
+
+    async fn resolve_field(&self, context: &Context<'_>) -> ServerResult<Option<Value>> {
+        let fetched = async {
+            let loader = Loader::of(context)?;
+            fetch(&loader, &Selected::here(context)).await
+        };
+        match fetched.await {
+            Ok(value) => slot::write(&value, context).await.map(Some),
+            Err(fault) => {
+                let mut error = fault.to_server_error();
+                error.locations.push(context.item.pos);
+                Err(context.set_error_path(error))
+            }
+        }
+    }
+}
+
+async fn fetch<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetched, Fault> {
+    match here.name() {
+        "node" => node::one(loader, &here.argument::<ID>("id")?, here.selection()).await,
+        "nodes" => node::many(loader, &here.argument::<Vec<ID>>("ids")?, here.selection()).await,
+        "building" => building(loader, here).await,
+        "zone" => {
+            let by: ZoneBy = here.argument("by")?;
+            found::<Zone>(loader, by.key()?, here).await
+        }
+        "incident" => {
+            let by: IncidentBy = here.argument("by")?;
+            found::<Incident>(loader, by.key()?, here).await
+        }
+        "task" => {
+            let by: TaskBy = here.argument("by")?;
+            found::<Task>(loader, by.key()?, here).await
+        }
+        "properties" => loader.list::<Property>(here).await,
+        "buildings" => loader.list::<Building>(here).await,
+        "zones" => loader.list::<Zone>(here).await,
+        "incidents" => loader.list::<Incident>(here).await,
+        "tasks" => loader.list::<Task>(here).await,
+        "activities" => loader.feed(here).await,
+        "deliveries" => loader.list::<Delivery>(here).await,
+        name => Err(Fault::internal(format!(
+            "Query.{name} is declared but not fetched"
+        ))),
+    }
+}
+
+async fn found<'a, T: Noun>(
+    loader: &'a Loader<'a>,
+    key: uuid::Uuid,
+    here: &Selected<'a>,
+) -> Result<Fetched, Fault> {
+    let mut objects = loader.keyed::<T>(&[key], here.selection()).await?;
+    Ok(objects.remove(&key).map(|object| object as _))
+}
+
+async fn building<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetched, Fault> {
+    let key = match here.argument("by")? {
+        BuildingBy::Id(id) => id::decode_as(Kind::Building, &id)?,
+        BuildingBy::Place(place) => {
+            let column = site::Column::Id;
+            let keys = [place.site()];
+            let sites =
+                read::by_keys::<site::Entity>(loader.scope, loader.database, column, &keys).await?;
+            match sites.first() {
+                Some(site) => site.building_id.0,
+                None => return Ok(None),
+            }
+        }
+    };
+    found::<Building>(loader, key, here).await
+}
+
+fn lookups(registry: &mut Registry) -> Vec<(String, MetaField)> {
+    let node = <Option<Node> as OutputType>::create_type_info(registry);
+    let nodes = <Vec<Option<Node>> as OutputType>::create_type_info(registry);
+    let building = <Option<Arc<Building>> as OutputType>::create_type_info(registry);
+    let zone = <Option<Arc<Zone>> as OutputType>::create_type_info(registry);
+    let incident = <Option<Arc<Incident>> as OutputType>::create_type_info(registry);
+    let task = <Option<Arc<Task>> as OutputType>::create_type_info(registry);
+    vec![
+        field(
+            "node",
+            "The thing with a global id; null when there is none.",
+            node,
+            vec![argument::<ID>(registry, "id", "The global id.")],
+        ),
+        field(
+            "nodes",
+            "The things with these global ids, in their order; null where there is none.",
+            nodes,
+            vec![argument::<Vec<ID>>(
+                registry,
+                "ids",
+                "The global ids, at most 100.",
+            )],
+        ),
+        field(
+            "building",
+            "One building; null when it is not known.",
+            building,
+            vec![argument::<BuildingBy>(registry, "by", "Which one.")],
+        ),
+        field(
+            "zone",
+            "One zone; null when it is not known.",
+            zone,
+            vec![argument::<ZoneBy>(registry, "by", "Which one.")],
+        ),
+        field(
+            "incident",
+            "One incident; null when it is not known.",
+            incident,
+            vec![argument::<IncidentBy>(registry, "by", "Which one.")],
+        ),
+        field(
+            "task",
+            "One task; null when it is not known.",
+            task,
+            vec![argument::<TaskBy>(registry, "by", "Which one.")],
+        ),
+    ]
+}
+
+fn feed(registry: &mut Registry) -> (String, MetaField) {
+    let filter = argument::<Option<ActivityFilter>>(
+        registry,
+        "filter",
+        "Only the activities that fulfil all of this.",
+    );
+    fixed::<Activity>(
+        registry,
+        "activities",
+        "The feed as a list, in the order in which activities were recorded. Its cursors are those of the feed: \
+         what a subscription gave continues here and the other way round, with any filter.",
+        vec![filter],
+    )
+}

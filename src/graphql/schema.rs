@@ -1,0 +1,109 @@
+//! Building the schema, running a request on it, and printing it.
+
+use async_graphql::{EmptyMutation, Request, Response, SDLExportOptions, SchemaBuilder, Variables};
+use futures_util::stream::{BoxStream, StreamExt};
+use sea_orm::DatabaseConnection;
+use uuid::Uuid;
+
+use super::error::{self, Fault};
+use super::limits::{self, Limits};
+use super::query::Query;
+use super::subscription::Subscription;
+use crate::domain::scope::Scope;
+use crate::feed::Tail;
+
+type Inner = async_graphql::Schema<Query, EmptyMutation, Subscription>;
+
+/// The schema with everything that its resolvers need.
+#[derive(Clone)]
+pub struct Schema {
+    inner: Inner,
+    limits: Limits,
+}
+
+impl std::fmt::Debug for Schema {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Schema").finish_non_exhaustive()
+    }
+}
+
+impl Schema {
+    /// A schema that reads from `readers` and whose subscriptions follow `tail`.
+    pub fn new(readers: DatabaseConnection, tail: Option<Tail>, limits: Limits) -> Self {
+        let mut builder = builder()
+            .limit_depth(limits.depth)
+            .limit_complexity(limits.complexity)
+            .limit_recursive_depth(limits.recursion)
+            .limit_directives(limits.directives)
+            .data(readers);
+        if let Some(tail) = tail {
+            builder = builder.data(tail);
+        }
+        Self {
+            inner: builder.finish(),
+            limits,
+        }
+    }
+
+    /// Runs one request for a viewer. Every error of the answer has a code and the id of the request.
+    pub async fn execute(&self, mut request: Request, scope: Scope, request_id: Uuid) -> Response {
+        let mut response = match limits::check(&mut request, &self.limits) {
+            Ok(()) => self.inner.execute(request.data(scope)).await,
+            Err(fault) => refusal(&fault),
+        };
+        error::complete(&mut response.errors, request_id);
+        response
+    }
+
+    /// Runs one request for a viewer that may be a subscription.
+    pub fn execute_stream(
+        &self,
+        mut request: Request,
+        scope: Scope,
+        request_id: Uuid,
+    ) -> BoxStream<'static, Response> {
+        let responses = match limits::check(&mut request, &self.limits) {
+            Ok(()) => self.inner.execute_stream(request.data(scope)).boxed(),
+            Err(fault) => futures_util::stream::iter([refusal(&fault)]).boxed(),
+        };
+        responses
+            .map(move |mut response| {
+                error::complete(&mut response.errors, request_id);
+                response
+            })
+            .boxed()
+    }
+}
+
+/// A request with its parts.
+pub fn request(
+    query: String,
+    operation_name: Option<String>,
+    variables: serde_json::Value,
+) -> Request {
+    let request = Request::new(query).variables(Variables::from_json(variables));
+    match operation_name {
+        Some(name) => request.operation_name(name),
+        None => request,
+    }
+}
+
+fn refusal(fault: &Fault) -> Response {
+    Response::from_errors(vec![fault.to_server_error()])
+}
+
+fn builder() -> SchemaBuilder<Query, EmptyMutation, Subscription> {
+    Inner::build(Query::default(), EmptyMutation, Subscription)
+        .register_output_type::<super::node::Node>()
+        .disable_suggestions()
+}
+
+/// The schema in its definition language, sorted.
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .use_space_ident();
+    builder().finish().sdl_with_options(options)
+}

@@ -1,0 +1,179 @@
+//! Looking ahead: what a request selects below a field, with fragments opened, type conditions obeyed and everything
+//! under one response key merged.
+
+use async_graphql::parser::types::{Field, Selection as Item, SelectionSet};
+use async_graphql::{Context, InputType, Name, Value};
+
+use super::error::Fault;
+
+/// What is selected on an object.
+#[derive(Clone)]
+pub(super) struct Selection<'a> {
+    context: &'a Context<'a>,
+    sets: Vec<&'a SelectionSet>,
+}
+
+/// One response key of a selection.
+#[derive(Clone)]
+pub(super) struct Selected<'a> {
+    context: &'a Context<'a>,
+    fields: Vec<&'a Field>,
+}
+
+impl<'a> Selected<'a> {
+    /// The field that is being resolved.
+    pub(super) fn here(context: &'a Context<'a>) -> Self {
+        Self {
+            context,
+            fields: vec![&context.item.node],
+        }
+    }
+
+    /// The name of the field.
+    pub(super) fn name(&self) -> &'a str {
+        self.fields.first().map_or("", |field| &field.name.node)
+    }
+
+    /// The key in the response: the alias, else the name.
+    pub(super) fn key(&self) -> Name {
+        self.fields
+            .first()
+            .map_or_else(|| Name::new(""), |field| field.response_key().node.clone())
+    }
+
+    /// What is selected below it.
+    pub(super) fn selection(&self) -> Selection<'a> {
+        Selection {
+            context: self.context,
+            sets: self
+                .fields
+                .iter()
+                .map(|field| &field.selection_set.node)
+                .collect(),
+        }
+    }
+
+    /// An argument. Fields under one response key have the same arguments, so the first speaks for all.
+    pub(super) fn argument<T: InputType>(&self, name: &str) -> Result<T, Fault> {
+        let given = self
+            .fields
+            .first()
+            .and_then(|field| field.get_argument(name))
+            .and_then(|value| {
+                let variable = |name: Name| self.variable(&name).ok_or(());
+                // A variable without a value is an argument that is not given.
+                value.node.clone().into_const_with(variable).ok()
+            });
+        T::parse(given).map_err(|error| {
+            Fault::input(format!(
+                "{}: {}",
+                name,
+                error
+                    .into_server_error(async_graphql::Pos::default())
+                    .message
+            ))
+        })
+    }
+
+    fn variable(&self, name: &Name) -> Option<Value> {
+        let environment = self.context.query_env;
+        let definitions = &environment.operation.node.variable_definitions;
+        let defined = definitions
+            .iter()
+            .find(|definition| definition.node.name.node == *name);
+        environment
+            .variables
+            .get(name)
+            .or_else(|| defined.and_then(|variable| variable.node.default_value()))
+            .cloned()
+    }
+
+    /// Whether two stand for the same places in the document.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.fields.len() == other.fields.len()
+            && std::iter::zip(&self.fields, &other.fields).all(|(a, b)| std::ptr::eq(*a, *b))
+    }
+}
+
+impl<'a> Selection<'a> {
+    /// What is selected on an object of the type `name`, one entry for each response key, in the order of the document.
+    pub(super) fn on(&self, name: &str) -> Vec<Selected<'a>> {
+        let mut found = Vec::new();
+        for set in &self.sets {
+            self.collect(name, set, &mut found);
+        }
+        found
+    }
+
+    /// Whether `name` is selected on an object of the type `on`.
+    pub(super) fn has(&self, on: &str, name: &str) -> bool {
+        self.on(on).iter().any(|selected| selected.name() == name)
+    }
+
+    /// All selections below the fields `name` of an object of the type `on`, merged.
+    pub(super) fn below(&self, on: &str, name: &str) -> Self {
+        let sets = self
+            .on(on)
+            .into_iter()
+            .filter(|selected| selected.name() == name)
+            .flat_map(|selected| selected.selection().sets)
+            .collect();
+        Self {
+            context: self.context,
+            sets,
+        }
+    }
+
+    /// This and `other` together.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.sets.extend(other.sets);
+        self
+    }
+
+    fn collect(&self, name: &str, set: &'a SelectionSet, found: &mut Vec<Selected<'a>>) {
+        for item in &set.items {
+            let (condition, below) = match &item.node {
+                Item::Field(field) => {
+                    let key = &field.node.response_key().node;
+                    match found.iter_mut().find(|known| known.key() == *key) {
+                        Some(known) => known.fields.push(&field.node),
+                        None => found.push(Selected {
+                            context: self.context,
+                            fields: vec![&field.node],
+                        }),
+                    }
+                    continue;
+                }
+                Item::FragmentSpread(spread) => {
+                    let fragments = &self.context.query_env.fragments;
+                    let Some(fragment) = fragments.get(&spread.node.fragment_name.node) else {
+                        continue;
+                    };
+                    (
+                        Some(&fragment.node.type_condition.node.on.node),
+                        &fragment.node.selection_set.node,
+                    )
+                }
+                Item::InlineFragment(fragment) => (
+                    fragment
+                        .node
+                        .type_condition
+                        .as_ref()
+                        .map(|condition| &condition.node.on.node),
+                    &fragment.node.selection_set.node,
+                ),
+            };
+            if condition.is_none_or(|condition| self.applies(name, condition)) {
+                self.collect(name, below, found);
+            }
+        }
+    }
+
+    fn applies(&self, name: &str, condition: &Name) -> bool {
+        let implements = &self.context.schema_env.registry.implements;
+        name == condition.as_str()
+            || implements
+                .get(name)
+                .is_some_and(|interfaces| interfaces.contains(condition.as_str()))
+    }
+}

@@ -1,0 +1,138 @@
+//! The root of subscriptions. Each event plans and fetches what is selected below it, as a query does.
+
+use async_graphql::{Context, Subscription};
+use entity::activity;
+use futures_util::stream::{BoxStream, Stream, StreamExt};
+
+use super::by::TaskBy;
+use super::cursor;
+use super::edge_field::one;
+use super::error::{ErrorCode, Fault};
+use super::filter::{ActivityFilter, FilterInput};
+use super::object::Activity;
+use super::plan::{Loader, Noun, relations};
+use super::selection::Selected;
+use super::slot::Slots;
+use crate::domain::activity::filter::Filter;
+use crate::feed::{self, Event, FeedError, Follow, Tail};
+
+/// One step of a live feed.
+#[derive(async_graphql::SimpleObject)]
+#[graphql(complex)]
+pub struct ActivityEvent {
+    /// Where the feed stands: give it as `after` when you come back.
+    cursor: String,
+    #[graphql(skip)]
+    slots: Slots,
+}
+
+super::edge::edges!(ActivityEvent, registry => [
+    one::<Activity>(registry, "activity", "What happened; null in a heartbeat, which only moves the cursor."),
+]);
+
+/// What can be followed.
+#[derive(Default)]
+pub struct Subscription;
+
+/// What can be followed.
+#[Subscription]
+impl Subscription {
+    /// Everything that happens, in the order in which it is recorded: none missing, none twice.
+    async fn activity<'ctx>(
+        &self,
+        context: &'ctx Context<'ctx>,
+        #[graphql(
+            desc = "Continue after this feed cursor; from now on when not given. It may come from another filter."
+        )]
+        after: Option<String>,
+        #[graphql(
+            desc = "Only the activities that fulfil all of this. Relative times count from the start."
+        )]
+        filter: Option<ActivityFilter>,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx>
+    {
+        let loader = Loader::of(context)?;
+        let filter = filter.map(FilterInput::meaning).transpose()?;
+        let filter = Filter::new(filter.unwrap_or_default(), loader.now);
+        Ok(follow(context, after, filter).await?)
+    }
+
+    /// What happens to one task, in the order in which it is recorded.
+    async fn task_timeline<'ctx>(
+        &self,
+        context: &'ctx Context<'ctx>,
+        #[graphql(desc = "Which task; it need not be known yet.")] by: TaskBy,
+        #[graphql(desc = "Continue after this feed cursor; from now on when not given.")]
+        after: Option<String>,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx>
+    {
+        let filter = Filter::of_task(entity::TaskId(by.key()?));
+        Ok(follow(context, after, filter).await?)
+    }
+}
+
+/// Follows the feed from a place in it, or from now.
+async fn follow<'ctx>(
+    context: &'ctx Context<'ctx>,
+    after: Option<String>,
+    filter: Filter,
+) -> Result<impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx, Fault> {
+    let after = after.as_deref().map(cursor::decode_feed).transpose()?;
+    let tail: &Tail = context
+        .data()
+        .map_err(|_| Fault::internal("a subscription came without the feed"))?;
+    let loader = Loader::of(context)?;
+    let wanted = Follow {
+        after,
+        filter,
+        scope: loader.scope.clone(),
+    };
+    let events = feed::follow(loader.database.clone(), tail.clone(), wanted);
+    Ok(told(context, events.await.map_err(fault_of)?.boxed()))
+}
+
+/// Reads what is selected below each event.
+fn told<'ctx>(
+    context: &'ctx Context<'ctx>,
+    events: BoxStream<'static, Event>,
+) -> impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx {
+    events.then(move |event| async move { Ok(step(context, event).await?) })
+}
+
+async fn step(context: &Context<'_>, event: Event) -> Result<ActivityEvent, Fault> {
+    let selection = Selected::here(context).selection();
+    let mut slots = Slots::default();
+    let (seq, row) = match event {
+        Event::Activity(row) => (row.seq, Some(row)),
+        Event::Heartbeat(seq) => (seq, None),
+    };
+    let loader = Loader::of(context)?;
+    for (name, aliases) in relations(&selection, "ActivityEvent") {
+        if name != "activity" {
+            continue;
+        }
+        for alias in aliases {
+            let rows: Vec<activity::Model> = row.iter().map(|row| (**row).clone()).collect();
+            let objects = Activity::load(&loader, rows, alias.selection()).await?;
+            let activity = objects.into_iter().next();
+            slots.put(alias.key(), activity.map(|activity| activity as _));
+        }
+    }
+    Ok(ActivityEvent {
+        cursor: cursor::feed(seq),
+        slots,
+    })
+}
+
+fn fault_of(error: FeedError) -> Fault {
+    match error {
+        FeedError::CursorExpired { earliest } => Fault {
+            detail: Some(("earliestCursor", cursor::feed(earliest))),
+            ..Fault::new(
+                ErrorCode::CursorExpired,
+                "the cursor is older than the history that is kept",
+            )
+        },
+        FeedError::Database(error) => error.into(),
+    }
+}
