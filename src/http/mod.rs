@@ -4,3 +4,4 @@ pub mod graphiql;
 pub mod health;
 pub mod problem;
 pub mod webhook;
+pub mod websocket;
