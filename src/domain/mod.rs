@@ -23,4 +23,5 @@ pub mod scope;
 pub mod state;
 pub mod status_type;
 pub mod store;
+pub mod table;
 pub mod writer;

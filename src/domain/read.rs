@@ -12,6 +12,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::filter::Filter;
 use super::page::{Order, Page, Slice};
 use super::scope::Scope;
 
@@ -32,7 +33,7 @@ pub fn visible(scope: &Scope) -> Condition {
 pub async fn page<E>(
     scope: &Scope,
     connection: &impl ConnectionTrait,
-    filter: Condition,
+    filter: &Filter<E::Column>,
     order: &Order<E::Column>,
     page: &Page,
 ) -> Result<Slice<E::Model>, DbErr>
@@ -40,7 +41,9 @@ where
     E: EntityTrait,
     E::Model: ModelTrait<Entity = E>,
 {
-    let mut query = E::find().filter(visible(scope)).filter(filter);
+    let mut query = E::find()
+        .filter(visible(scope))
+        .filter(filter.to_condition());
     page.apply(QueryTrait::query(&mut query), order);
     Ok(page.cut(query.all(connection).await?, order))
 }
@@ -52,10 +55,13 @@ where
 pub async fn count<E: EntityTrait>(
     scope: &Scope,
     connection: &impl ConnectionTrait,
-    filter: Condition,
+    filter: &Filter<E::Column>,
 ) -> Result<Option<u64>, DbErr> {
     let total = Query::select()
-        .expr_as(counted::<E>(visible(scope).add(filter)), "total")
+        .expr_as(
+            counted::<E>(visible(scope).add(filter.to_condition())),
+            "total",
+        )
         .take();
     let row = connection.query_one(&total).await?;
     let total = row.map_or(Ok(0), |row| row.try_get::<i64>("", "total"))?;
@@ -92,7 +98,7 @@ pub async fn children<E>(
     connection: &impl ConnectionTrait,
     parent: E::Column,
     parents: &[Uuid],
-    filter: Condition,
+    filter: &Filter<E::Column>,
     order: &Order<E::Column>,
     page: &Page,
 ) -> Result<HashMap<Uuid, Slice<E::Model>>, DbErr>
@@ -108,7 +114,7 @@ where
     let mut query = E::find()
         .filter(visible(scope))
         .filter(parent.into_expr().eq(keys.each()))
-        .filter(filter);
+        .filter(filter.to_condition());
     page.apply(QueryTrait::query(&mut query), order);
     let mut inner = query.into_query();
     let mut outer = keys.select();
@@ -139,7 +145,7 @@ pub async fn count_children<E: EntityTrait>(
     connection: &impl ConnectionTrait,
     parent: E::Column,
     parents: &[Uuid],
-    filter: Condition,
+    filter: &Filter<E::Column>,
 ) -> Result<HashMap<Uuid, Option<u64>>, DbErr> {
     if parents.is_empty() {
         return Ok(HashMap::new());
@@ -147,7 +153,7 @@ pub async fn count_children<E: EntityTrait>(
     let keys = Keys::new(connection.get_database_backend(), parents);
     let condition = visible(scope)
         .add(parent.into_expr().eq(keys.each()))
-        .add(filter);
+        .add(filter.to_condition());
     let mut outer = keys.select();
     outer.expr_as(counted::<E>(condition), "total");
     totals(connection, &outer).await

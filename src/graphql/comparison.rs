@@ -1,7 +1,6 @@
 //! The comparators that filters are made of. Several in one comparison must all hold.
 
 use async_graphql::{ID, InputObject};
-use sea_orm::{ActiveEnum, ColumnTrait};
 
 use super::enums::{ActivityKind, Operation, Outcome, Priority, Source, TaskKind, WorkState};
 use super::error::Fault;
@@ -9,9 +8,10 @@ use super::id;
 use super::moment::Moment;
 use crate::domain::filter::{Filter, Operand, Test};
 use crate::domain::key::Key;
+use crate::domain::table::{ActiveEnum, ColumnTrait};
 
 /// How many values a list in a filter may have.
-const LONGEST_LIST: usize = 100;
+pub(super) const LONGEST_LIST: usize = 100;
 
 /// A comparison that can be asked of a column.
 pub(super) trait Comparison {

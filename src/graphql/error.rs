@@ -2,8 +2,9 @@
 //! The chain of an internal fault is logged once; the reader gets its id only.
 
 use async_graphql::{Enum, ErrorExtensionValues, ServerError};
-use sea_orm::DbErr;
 use uuid::Uuid;
+
+use crate::domain::table::DbErr;
 
 /// What went wrong, in `extensions.code` of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]

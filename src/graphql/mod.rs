@@ -4,26 +4,26 @@
 //! `domain`, and leaves the results in the [`slot`]s of the [`object`]s, where the fields of [`edge`] find them.
 
 mod by;
-mod comparison;
-mod connection;
+pub mod comparison;
+pub mod connection;
 mod cursor;
 mod edge;
 mod edge_field;
-mod enums;
+pub mod enums;
 pub mod error;
-mod filter;
-mod id;
+pub mod filter;
+pub mod id;
 pub mod limits;
-mod moment;
+pub mod moment;
 mod node;
-mod object;
-mod order;
-mod plan;
-mod query;
+pub mod object;
+pub mod order;
+pub mod plan;
+pub mod query;
 mod schema;
-mod selection;
+pub mod selection;
 mod slot;
-mod subscription;
+pub mod subscription;
 
 pub use plan::Now;
 pub use schema::{Schema, request, sdl};

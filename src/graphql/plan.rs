@@ -4,14 +4,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::domain::table::{
+    ActiveEnum, ColumnTrait, Connection as Database, EntityTrait, IdenStatic, ModelTrait, Value,
+};
 use async_graphql::{Context, InputType, OutputType};
 use chrono::{DateTime, Utc};
 use entity::activity;
 use futures_util::future::BoxFuture;
-use sea_orm::sea_query::{Condition, IntoCondition};
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, IdenStatic, ModelTrait};
 use uuid::Uuid;
 
+use super::comparison::LONGEST_LIST;
 use super::connection::{Connection, Edge, PageInfo};
 use super::cursor;
 use super::enums;
@@ -23,6 +25,7 @@ use super::order::OrderInput;
 use super::selection::{Selected, Selection};
 use super::slot::{Fetched, Slots};
 use crate::domain::filter::{Filter, Test};
+use crate::domain::key::Key;
 use crate::domain::page::{self, Order, Page, Position, Slice};
 use crate::domain::scope::Scope;
 use crate::domain::{self, read};
@@ -51,7 +54,6 @@ pub trait Noun: OutputType + Sized + 'static {
     const KEY: Column<Self>;
 
     /// Makes the objects of `rows` with all that is selected below them; one object for each row, in their order.
-    #[expect(private_interfaces, reason = "only the plan loads objects")]
     fn load<'a>(
         loader: &'a Loader<'a>,
         rows: Vec<Row<Self>>,
@@ -71,14 +73,14 @@ pub trait Listed: Noun {
     const ORDER_HINT: &'static str;
 
     /// What a list leaves out unless its filter asks for it.
-    fn unasked(_filter: &Filter<Column<Self>>) -> Condition {
-        Condition::all()
+    fn unasked(_filter: &Filter<Column<Self>>) -> Filter<Column<Self>> {
+        Filter::default()
     }
 }
 
 /// One read: the database, who asks, and when.
-pub(super) struct Loader<'a> {
-    pub(super) database: &'a DatabaseConnection,
+pub struct Loader<'a> {
+    pub(super) database: &'a Database,
     pub(super) scope: &'a Scope,
     pub(super) now: DateTime<Utc>,
 }
@@ -91,7 +93,7 @@ pub(super) struct Wanted<'a> {
 
 /// What a list is asked for.
 struct Question<C> {
-    filter: Condition,
+    filter: Filter<C>,
     order: Order<C>,
     page: Page,
     mark: String,
@@ -102,9 +104,7 @@ impl<'a> Loader<'a> {
     pub(super) fn of(context: &'a Context<'a>) -> Result<Self, Fault> {
         let missing = |what| move |_| Fault::internal(format!("a request came without its {what}"));
         Ok(Self {
-            database: context
-                .data::<DatabaseConnection>()
-                .map_err(missing("database"))?,
+            database: context.data::<Database>().map_err(missing("database"))?,
             scope: context.data::<Scope>().map_err(missing("scope"))?,
             now: context
                 .data_opt::<Now>()
@@ -192,13 +192,13 @@ impl<'a> Loader<'a> {
         let slice = read::page::<T::Entity>(
             self.scope,
             self.database,
-            question.filter.clone(),
+            &question.filter,
             &question.order,
             &question.page,
         )
         .await?;
         let total = if wants_total::<T>(selected) {
-            read::count::<T::Entity>(self.scope, self.database, question.filter).await?
+            read::count::<T::Entity>(self.scope, self.database, &question.filter).await?
         } else {
             None
         };
@@ -239,7 +239,7 @@ impl<'a> Loader<'a> {
             let order = Order::new([(order, page::Direction::Ascending)], T::KEY);
             let mark = cursor::mark(&(T::KIND, column.as_str(), "plain"));
             let question = Question {
-                filter: Condition::all(),
+                filter: Filter::default(),
                 page: page_of(alias, |cursor| listed_position(&mark, cursor, &order))?,
                 order,
                 mark,
@@ -263,13 +263,13 @@ impl<'a> Loader<'a> {
             self.database,
             column,
             parents,
-            question.filter.clone(),
+            &question.filter,
             &question.order,
             &question.page,
         )
         .await?;
         let totals = if wants_total::<T>(alias) {
-            let filter = question.filter;
+            let filter = &question.filter;
             read::count_children::<T::Entity>(self.scope, self.database, column, parents, filter)
                 .await?
         } else {
@@ -298,7 +298,7 @@ impl<'a> Loader<'a> {
                 page::Direction::Ascending
             };
             let mark = cursor::mark(&("timeline", column.as_str(), &kinds, direction));
-            let filter = kinds_condition(kinds)?;
+            let filter = of_kinds(kinds)?;
             let order = domain::activity::read::timeline_order(direction);
             let page = page_of(alias, |cursor| listed_position(&mark, cursor, &order))?;
             let slices = domain::activity::read::timelines(
@@ -334,21 +334,16 @@ impl<'a> Loader<'a> {
     /// Fetches a page of the feed: in the order of commits, with feed cursors.
     pub(super) async fn feed(&'a self, selected: &Selected<'a>) -> Result<Fetched, Fault> {
         let filter = match selected.argument::<Option<super::filter::ActivityFilter>>("filter")? {
-            Some(filter) => filter.meaning()?.at(self.now).to_condition(),
-            None => Condition::all(),
+            Some(filter) => filter.meaning()?.at(self.now),
+            None => Filter::default(),
         };
         let order = feed_order();
         let page = page_of(selected, feed_position)?;
-        let slice = read::page::<activity::Entity>(
-            self.scope,
-            self.database,
-            filter.clone(),
-            &order,
-            &page,
-        )
-        .await?;
+        let slice =
+            read::page::<activity::Entity>(self.scope, self.database, &filter, &order, &page)
+                .await?;
         let total = if wants_total::<Activity>(selected) {
-            read::count::<activity::Entity>(self.scope, self.database, filter).await?
+            read::count::<activity::Entity>(self.scope, self.database, &filter).await?
         } else {
             None
         };
@@ -373,13 +368,13 @@ impl<'a> Loader<'a> {
                 self.database,
                 column,
                 deliveries,
-                Condition::all(),
+                &Filter::default(),
                 &feed_order(),
                 &page,
             )
             .await?;
             let totals = if wants_total::<Activity>(alias) {
-                let all = Condition::all();
+                let all = &Filter::default();
                 read::count_children::<activity::Entity>(
                     self.scope,
                     self.database,
@@ -424,7 +419,7 @@ impl<'a> Loader<'a> {
         let unasked = T::unasked(&filter);
         Ok(Question {
             page: page_of(selected, |cursor| listed_position(&mark, cursor, &order))?,
-            filter: unasked.add(filter.at(self.now).to_condition()),
+            filter: Filter::All(vec![unasked, filter.at(self.now)]),
             order,
             mark,
         })
@@ -515,7 +510,7 @@ pub(super) fn relations<'a>(
 /// The value of an id column of a row.
 fn id_in<T: Noun>(row: &Row<T>, column: Column<T>) -> Option<Uuid> {
     match row.get(column) {
-        sea_orm::Value::Uuid(id) => id,
+        Value::Uuid(id) => id,
         _ => None,
     }
 }
@@ -553,20 +548,18 @@ fn connected<T>(
     }
 }
 
-fn kinds_condition(kinds: Option<Vec<enums::ActivityKind>>) -> Result<Condition, Fault> {
-    use crate::domain::key::Key;
-    use sea_orm::ActiveEnum;
+fn of_kinds(kinds: Option<Vec<enums::ActivityKind>>) -> Result<Filter<activity::Column>, Fault> {
     let Some(kinds) = kinds else {
-        return Ok(Condition::all());
+        return Ok(Filter::default());
     };
-    if kinds.len() > 100 {
-        return Err(Fault::limit("`kinds` has at most 100 values"));
+    if kinds.len() > LONGEST_LIST {
+        return Err(Fault::limit(format!(
+            "`kinds` has at most {LONGEST_LIST} values"
+        )));
     }
     let key = |kind| Key::Text(entity::ActivityKind::from(kind).to_value());
     let keys = kinds.into_iter().map(key).collect();
-    Ok(Filter::Is(activity::Column::Kind, Test::In(keys))
-        .to_condition()
-        .into_condition())
+    Ok(Filter::Is(activity::Column::Kind, Test::In(keys)))
 }
 
 fn feed_order() -> Order<activity::Column> {
@@ -574,12 +567,12 @@ fn feed_order() -> Order<activity::Column> {
 }
 
 fn feed_position(cursor: &str) -> Result<Position, Fault> {
-    Ok(vec![domain::key::Key::Int(cursor::decode_feed(cursor)?)])
+    Ok(vec![Key::Int(cursor::decode_feed(cursor)?)])
 }
 
 fn feed_cursor(position: &Position) -> String {
     match position.first() {
-        Some(domain::key::Key::Int(seq)) => cursor::feed(*seq),
+        Some(Key::Int(seq)) => cursor::feed(*seq),
         _ => cursor::feed(0),
     }
 }

@@ -2,7 +2,6 @@
 
 use async_graphql::{EmptyMutation, Request, Response, SDLExportOptions, SchemaBuilder, Variables};
 use futures_util::stream::{BoxStream, StreamExt};
-use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
 use super::error::{self, Fault};
@@ -10,6 +9,7 @@ use super::limits::{self, Limits};
 use super::query::Query;
 use super::subscription::Subscription;
 use crate::domain::scope::Scope;
+use crate::domain::table::Connection;
 use crate::feed::Tail;
 
 type Inner = async_graphql::Schema<Query, EmptyMutation, Subscription>;
@@ -29,7 +29,7 @@ impl std::fmt::Debug for Schema {
 
 impl Schema {
     /// A schema that reads from `readers` and whose subscriptions follow `tail`.
-    pub fn new(readers: DatabaseConnection, tail: Option<Tail>, limits: Limits) -> Self {
+    pub fn new(readers: Connection, tail: Option<Tail>, limits: Limits) -> Self {
         let mut builder = builder()
             .limit_depth(limits.depth)
             .limit_complexity(limits.complexity)

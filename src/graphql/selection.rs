@@ -8,7 +8,7 @@ use super::error::Fault;
 
 /// What is selected on an object.
 #[derive(Clone)]
-pub(super) struct Selection<'a> {
+pub struct Selection<'a> {
     context: &'a Context<'a>,
     sets: Vec<&'a SelectionSet>,
 }

@@ -7,6 +7,7 @@ use sea_orm::sea_query::{Condition, Expr, ExprTrait, JoinType, Query, SelectStat
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, Iterable};
 use uuid::Uuid;
 
+use crate::domain::filter::Filter;
 use crate::domain::page::{Direction, Order, Page, Slice};
 use crate::domain::read::{self, CrossJoin, Keys};
 use crate::domain::scope::Scope;
@@ -28,7 +29,7 @@ pub async fn timelines(
     connection: &impl ConnectionTrait,
     column: activity::Column,
     subjects: &[Uuid],
-    filter: &Condition,
+    filter: &Filter<activity::Column>,
     direction: Direction,
     page: &Page,
 ) -> Result<HashMap<Uuid, Slice<activity::Model>>, DbErr> {
@@ -37,7 +38,7 @@ pub async fn timelines(
     }
     let backend = connection.get_database_backend();
     let keys = Keys::new(backend, subjects);
-    let filter = read::visible(scope).add(filter.clone());
+    let filter = read::visible(scope).add(filter.to_condition());
     let order = timeline_order(direction);
     let [mut filed, mut linked] = branches(&keys, column, &filter);
     page.apply(&mut filed, &order);
@@ -87,13 +88,13 @@ pub async fn count_timelines(
     connection: &impl ConnectionTrait,
     column: activity::Column,
     subjects: &[Uuid],
-    filter: &Condition,
+    filter: &Filter<activity::Column>,
 ) -> Result<HashMap<Uuid, Option<u64>>, DbErr> {
     if subjects.is_empty() {
         return Ok(HashMap::new());
     }
     let keys = Keys::new(connection.get_database_backend(), subjects);
-    let filter = read::visible(scope).add(filter.clone());
+    let filter = read::visible(scope).add(filter.to_condition());
     let [filed, linked] = branches(&keys, column, &filter).map(|mut branch| {
         branch.limit(read::COUNT_LIMIT + 1);
         all_of(branch)

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use async_graphql::OutputType;
 use entity::{activity, building, incident, level, property, site, task, zone};
 use futures_util::future::BoxFuture;
-use sea_orm::sea_query::Condition;
 use uuid::Uuid;
 
 use super::{edges, timeline};
+use crate::domain::filter::Filter;
 use crate::domain::page::{Direction, Order, Page};
 use crate::domain::read;
 use crate::graphql::edge_field::{always, field, fixed, list, one};
@@ -178,7 +178,7 @@ async fn sources<'a>(
         loader.database,
         site::Column::BuildingId,
         buildings,
-        Condition::all(),
+        &Filter::default(),
         &order,
         &Page::first(SOURCES),
     )

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use async_graphql::{Json, OutputType};
 use entity::{activity, building, chase, incident, note, status_change, task, zone};
 use futures_util::future::BoxFuture;
-use sea_orm::sea_query::{Condition, ExprTrait};
-use sea_orm::{ActiveEnum, ColumnTrait};
 use uuid::Uuid;
 
 use super::{edges, timeline};
-use crate::domain::filter::Filter;
+use crate::domain::filter::{Filter, Test};
+use crate::domain::key::Key;
 use crate::domain::page::{Direction, Order, Page, Slice};
+use crate::domain::table::ActiveEnum;
 use crate::domain::{read, status_type};
 use crate::graphql::edge_field::{always, field, fixed, one};
 use crate::graphql::error::Fault;
@@ -162,14 +162,14 @@ impl Listed for Task {
     const ORDER_HINT: &'static str =
         "By what they are sorted, at most three fields; the latest reported first when not given.";
 
-    fn unasked(filter: &Filter<task::Column>) -> Condition {
+    fn unasked(filter: &Filter<task::Column>) -> Filter<task::Column> {
         if filter.mentions(task::Column::Kind) {
-            return Condition::all();
+            return Filter::default();
         }
         // A list of what is wanted and not `<>`: an index on kind serves it.
         let wanted = [entity::TaskKind::Maintenance, entity::TaskKind::Scheduled];
-        let wanted = wanted.map(|kind| kind.to_value());
-        Condition::all().add(task::Column::Kind.into_expr().is_in(wanted))
+        let wanted = wanted.map(|kind| Key::Text(kind.to_value()));
+        Filter::Is(task::Column::Kind, Test::In(wanted.into()))
     }
 }
 
@@ -203,7 +203,7 @@ async fn latest_told<'a>(
             loader.database,
             status_change::Column::TaskId,
             tasks,
-            Condition::all(),
+            &Filter::default(),
             &order,
             &Page::first(LATEST),
         )

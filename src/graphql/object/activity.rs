@@ -13,8 +13,8 @@ use async_graphql::{
 };
 use chrono::{DateTime, Utc};
 use entity::activity;
-use sea_orm::ActiveEnum;
 
+use crate::domain::table::ActiveEnum;
 use crate::graphql::cursor;
 use crate::graphql::edge_field;
 use crate::graphql::enums::ActivityKind;
