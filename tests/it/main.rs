@@ -15,6 +15,7 @@ mod command;
 mod database;
 mod health;
 mod layering;
+mod matrix;
 mod migrations;
 mod writer;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         ("database", database::tests()),
         ("health", health::tests()),
         ("layering", layering::tests()),
+        ("matrix", matrix::tests()),
         ("migrations", migrations::tests()),
         ("writer", writer::tests()),
     ])
