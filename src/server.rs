@@ -86,6 +86,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let (wake, wakes) = watch::channel(());
     let limits = Limits {
         queue: config.writer.queue,
+        queue_bytes: config.writer.queue_bytes,
         batch: config.writer.batch,
     };
     let (writer, writing) =
