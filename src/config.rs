@@ -19,7 +19,7 @@ use serde::Deserialize;
 pub use credential::{MatrixCredential, Secret, UrgentCredential};
 pub use first_start::{CREDENTIALS_FILE, Own, make_data_dir, own_credentials};
 pub use load::{Flags, Loaded, load};
-pub use place::{PLACES_FILE, Place, Property, StatusType, UrgentSite};
+pub use place::{PLACES_FILE, Place, Property, StatusType, UrgentSite, places_at};
 
 /// A setting that stops the start.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +73,9 @@ pub struct Config {
     pub properties: Vec<Property>,
     /// What the status names of Urgent's workflows mean.
     pub status_types: Vec<StatusType>,
+    /// Where places are looked for while the server runs, when the settings name none. Not a setting of its own.
+    #[serde(skip)]
+    pub places_file: Option<PathBuf>,
 }
 
 /// SmartClean Matrix's webhook.
@@ -157,6 +160,7 @@ impl Default for Config {
             places: Vec::new(),
             properties: Vec::new(),
             status_types: Vec::new(),
+            places_file: None,
         }
     }
 }

@@ -29,6 +29,8 @@ enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Print the GraphQL schema in its definition language.
+    Schema,
     /// Bring the database's schema up, take it back, or show where it stands.
     Migrate {
         #[command(subcommand)]
@@ -78,6 +80,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         .context("the runtime")?;
     match cli.command.unwrap_or(Command::Serve { flags: cli.flags }) {
         Command::Serve { flags } => runtime.block_on(serve(load(&flags)?)),
+        Command::Schema => {
+            print!("{}", caretaker::graphql::sdl());
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Migrate { step } => runtime.block_on(migrate(step)),
         Command::Simulate(args) => runtime.block_on(simulate::run(args)),
     }

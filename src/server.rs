@@ -1,11 +1,19 @@
 //! The server: everything built once, in order, and taken down in the opposite order.
 
 pub mod greeting;
+mod intake;
+mod places;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use axum::response::Redirect;
+use axum::routing::get;
+use chrono::Utc;
+use sea_orm::DbBackend;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -13,11 +21,20 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::domain::database::Database;
-use crate::domain::migrate;
+use crate::domain::writer::{Clock, Limits, Writer};
+use crate::domain::{migrate, operator};
+use crate::feed::{self, Tail};
+use crate::graphql::{Schema, limits};
+use crate::http::graphiql;
 use crate::http::health::{self, Readiness};
+use crate::http::webhook::{self, Intake};
+use crate::http::websocket::{self, Sockets};
 
 /// How many connections the queries share.
 const READERS: u32 = 6;
+
+/// How long the body of a call may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A server that answers.
 #[derive(Debug)]
@@ -53,19 +70,74 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         .context("the database")?;
     let applied = migrate::up(&database).await.context("the migrations")?;
     tracing::info!(?applied, "the schema is up to date");
+    if operator::import(&database, &intake::declared(&config), Utc::now())
+        .await
+        .context("the places")?
+    {
+        tracing::info!("places, properties and status types were taken over from the settings");
+    }
+    let gates = (intake::matrix(&config)?, intake::urgent(&config)?);
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
 
+    let clock: Clock = Arc::new(Utc::now);
+    let (wake, wakes) = watch::channel(());
+    let limits = Limits {
+        queue: config.writer.queue,
+        batch: config.writer.batch,
+    };
+    let (writer, writing) =
+        Writer::start(database.clone(), limits, Arc::clone(&clock), wake.clone());
+    let (tail, _tailing) = Tail::start(database.readers.clone(), wakes, feed_settings(&config))
+        .await
+        .context("the feed")?;
+    let watched = wake.clone();
+    let listening = (database.backend() == DbBackend::Postgres).then(|| {
+        tokio::spawn(feed::listen(
+            config.database_url().expose_secret().to_owned(),
+            wake,
+        ))
+    });
+
+    let watching = config
+        .places_file
+        .clone()
+        .map(|path| tokio::spawn(places::watch(path, database.clone(), watched)));
+
     let (stop, mut stopping) = watch::channel(false);
-    let router = Router::new().merge(health::routes(readiness(&database)));
+    let (matrix, urgent) = gates;
+    let intake = Arc::new(Intake::new(
+        writer.clone(),
+        matrix,
+        urgent,
+        clock,
+        BODY_TIMEOUT,
+    ));
+    let schema = Schema::new(
+        database.readers.clone(),
+        Some(tail),
+        graphql_limits(&config),
+    );
+    let sockets = Sockets::new(schema.clone(), stop.subscribe());
+    let router = Router::new()
+        .merge(health::routes(readiness(&database, writer)))
+        .merge(webhook::router(intake))
+        .merge(websocket::router(sockets))
+        .merge(graphiql::router())
+        .route("/", get(async || Redirect::temporary("/graphiql")));
     let task = tokio::spawn(async move {
         let until_stopped = async move {
             let _ = stopping.wait_for(|stop| *stop).await;
         };
         let served = axum::serve(listener, router).with_graceful_shutdown(until_stopped);
         served.await.context("the listener")?;
+        // The router is gone and with it every way to the writer: it ends when its queue is empty.
+        writing.await.context("the writer's task")?;
+        for task in [listening, watching].into_iter().flatten() {
+            task.abort();
+        }
         database.close().await;
         Ok(())
     });
@@ -76,7 +148,23 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     })
 }
 
-fn readiness(database: &Database) -> Readiness {
+fn feed_settings(config: &Config) -> feed::Settings {
+    feed::Settings {
+        poll: Duration::from_secs(config.feed.poll_seconds.into()),
+        buffer: config.feed.buffer,
+        heartbeat: Duration::from_secs(config.feed.heartbeat_seconds.into()),
+    }
+}
+
+fn graphql_limits(config: &Config) -> limits::Limits {
+    limits::Limits {
+        depth: config.graphql.max_depth,
+        complexity: config.graphql.max_complexity,
+        ..limits::Limits::default()
+    }
+}
+
+fn readiness(database: &Database, writer: Writer) -> Readiness {
     let (reached, migrated) = (database.clone(), database.clone());
     Readiness::default()
         .with("database", move || {
@@ -100,6 +188,16 @@ fn readiness(database: &Database) -> Readiness {
                     Err("pending".to_owned())
                 } else {
                     Ok(())
+                }
+            }
+        })
+        .with("writer", move || {
+            let is_alive = writer.is_alive();
+            async move {
+                if is_alive {
+                    Ok(())
+                } else {
+                    Err("stopped".to_owned())
                 }
             }
         })

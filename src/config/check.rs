@@ -26,6 +26,13 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// What is said of places only.
+pub(super) fn check_places(config: &Config) -> Result<(), ConfigError> {
+    places(config)
+        .and_then(|()| properties(config))
+        .map_err(ConfigError::Contradiction)
+}
+
 type Check = fn(&Config) -> Result<(), String>;
 
 fn listen(config: &Config) -> Result<(), String> {

@@ -7,3 +7,4 @@ pub mod health;
 mod media;
 pub mod problem;
 pub mod webhook;
+pub mod websocket;

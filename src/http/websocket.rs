@@ -1,0 +1,161 @@
+//! `/graphql/ws`: graphql-transport-ws. The protocol's driver is the library's; the socket, its limits and its end are
+//! ours. The legacy `graphql-ws` sub-protocol is refused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::futures_util::stream::BoxStream;
+use async_graphql::http::{WebSocket as Driver, WebSocketProtocols, WsMessage};
+use async_graphql::{Data, Executor, Request, Response};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::routing::get;
+use futures_util::{Sink, SinkExt, Stream, StreamExt, future};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use uuid::Uuid;
+
+use crate::domain::scope::Scope;
+use crate::graphql::Schema;
+
+/// The sub-protocol spoken here.
+const PROTOCOL: &str = "graphql-transport-ws";
+/// The longest message taken from a client.
+const MOST_BYTES: usize = 256 * 1024;
+/// What a quiet socket is held with: axum's default of 128 KiB is most of an idle subscriber's memory.
+const READ_BUFFER: usize = 4096;
+/// How often a socket is pinged, so that proxies keep it and dead peers are found.
+const PING: Duration = Duration::from_secs(25);
+/// "Subprotocol not acceptable".
+const NOT_ACCEPTABLE: u16 = 4406;
+/// "Service restart": clients come back.
+const RESTART: u16 = 1012;
+
+/// What a socket needs.
+#[derive(Clone, Debug)]
+pub struct Sockets {
+    schema: Schema,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Sockets {
+    /// Sockets on `schema` that are closed once `stopping` says so.
+    pub fn new(schema: Schema, stopping: watch::Receiver<bool>) -> Self {
+        Self { schema, stopping }
+    }
+}
+
+/// `GET /graphql/ws`.
+pub fn router(sockets: Sockets) -> Router {
+    Router::new()
+        .route("/graphql/ws", get(upgrade))
+        .with_state(Arc::new(sockets))
+}
+
+async fn upgrade(
+    State(sockets): State<Arc<Sockets>>,
+    upgrade: WebSocketUpgrade,
+) -> axum::response::Response {
+    let upgrade = upgrade
+        .protocols([PROTOCOL])
+        .read_buffer_size(READ_BUFFER)
+        .max_message_size(MOST_BYTES)
+        .max_frame_size(MOST_BYTES);
+    let is_spoken = upgrade.selected_protocol().is_some();
+    let schema = sockets.schema.clone();
+    let stopping = sockets.stopping.clone();
+    upgrade.on_upgrade(move |mut socket| async move {
+        if is_spoken {
+            serve(socket, schema, stopping).await;
+        } else {
+            close(&mut socket, NOT_ACCEPTABLE, "Subprotocol not acceptable").await;
+        }
+    })
+}
+
+async fn serve(socket: WebSocket, schema: Schema, mut stopping: watch::Receiver<bool>) {
+    let (mut out, input) = socket.split();
+    let mut driver = Driver::new(
+        Viewer { schema },
+        told(input),
+        WebSocketProtocols::GraphQLWS,
+    );
+    let mut pings = interval(PING);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let sent = tokio::select! {
+            message = driver.next() => match message {
+                Some(WsMessage::Text(text)) => out.send(Message::Text(text.into())).await,
+                Some(WsMessage::Close(code, reason)) => return close(&mut out, code, &reason).await,
+                None => return,
+            },
+            _ = pings.tick() => out.send(Message::Ping(Bytes::new())).await,
+            () = told_to_stop(&mut stopping) => {
+                return close(&mut out, RESTART, "Service restart").await;
+            }
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
+    // The borrowed value must not be held across the next await.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+/// What the client says, until it goes.
+fn told(
+    input: impl Stream<Item = Result<Message, axum::Error>> + Send + 'static,
+) -> BoxStream<'static, Vec<u8>> {
+    input
+        .take_while(|message| future::ready(!matches!(message, Err(_) | Ok(Message::Close(_)))))
+        .filter_map(|message| {
+            future::ready(match message {
+                Ok(Message::Text(text)) => Some(text.as_bytes().to_vec()),
+                Ok(Message::Binary(bytes)) => Some(bytes.to_vec()),
+                _ => None,
+            })
+        })
+        .boxed()
+}
+
+async fn close(
+    out: &mut (impl Sink<Message, Error = axum::Error> + Unpin),
+    code: u16,
+    reason: &str,
+) {
+    let frame = CloseFrame {
+        code,
+        reason: reason.into(),
+    };
+    if let Err(error) = out.send(Message::Close(Some(frame))).await {
+        tracing::debug!(%error, "a socket was gone before it was closed");
+    }
+}
+
+/// The schema as one viewer sees it.
+#[derive(Clone)]
+struct Viewer {
+    schema: Schema,
+}
+
+impl Executor for Viewer {
+    async fn execute(&self, request: Request) -> Response {
+        self.schema
+            .execute(request, Scope::All, Uuid::new_v4())
+            .await
+    }
+
+    fn execute_stream(
+        &self,
+        request: Request,
+        _: Option<Arc<Data>>,
+    ) -> BoxStream<'static, Response> {
+        self.schema
+            .execute_stream(request, Scope::All, Uuid::new_v4())
+    }
+}
