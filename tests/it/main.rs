@@ -13,6 +13,7 @@ mod support;
 
 mod command;
 mod database;
+mod graphql;
 mod health;
 mod layering;
 mod migrations;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     support::run(vec![
         ("command", command::tests()),
         ("database", database::tests()),
+        ("graphql", graphql::tests()),
         ("health", health::tests()),
         ("layering", layering::tests()),
         ("migrations", migrations::tests()),
