@@ -2,6 +2,7 @@
 
 pub mod greeting;
 mod intake;
+mod places;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -85,6 +86,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let (wake, wakes) = watch::channel(());
     let limits = Limits {
         queue: config.writer.queue,
+        queue_bytes: config.writer.queue_bytes,
         batch: config.writer.batch,
     };
     let (writer, writing) =
@@ -92,12 +94,18 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let (tail, _tailing) = Tail::start(database.readers.clone(), wakes, feed_settings(&config))
         .await
         .context("the feed")?;
+    let watched = wake.clone();
     let listening = (database.backend() == DbBackend::Postgres).then(|| {
         tokio::spawn(feed::listen(
             config.database_url().expose_secret().to_owned(),
             wake,
         ))
     });
+
+    let watching = config
+        .places_file
+        .clone()
+        .map(|path| tokio::spawn(places::watch(path, database.clone(), watched)));
 
     let (stop, mut stopping) = watch::channel(false);
     let (matrix, urgent) = gates;
@@ -128,8 +136,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         served.await.context("the listener")?;
         // The router is gone and with it every way to the writer: it ends when its queue is empty.
         writing.await.context("the writer's task")?;
-        if let Some(listening) = listening {
-            listening.abort();
+        for task in [listening, watching].into_iter().flatten() {
+            task.abort();
         }
         database.close().await;
         Ok(())

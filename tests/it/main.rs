@@ -13,6 +13,7 @@ mod support;
 
 mod command;
 mod database;
+mod graphql;
 mod health;
 mod layering;
 mod matrix;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     support::run(vec![
         ("command", command::tests()),
         ("database", database::tests()),
+        ("graphql", graphql::tests()),
         ("health", health::tests()),
         ("layering", layering::tests()),
         ("matrix", matrix::tests()),
