@@ -18,6 +18,7 @@ mod health;
 mod layering;
 mod matrix;
 mod migrations;
+mod urgent;
 mod writer;
 
 use std::process::ExitCode;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         ("layering", layering::tests()),
         ("matrix", matrix::tests()),
         ("migrations", migrations::tests()),
+        ("urgent", urgent::tests()),
         ("writer", writer::tests()),
     ])
 }
