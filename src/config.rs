@@ -214,7 +214,7 @@ impl Default for Graphql {
     fn default() -> Self {
         Self {
             max_depth: 16,
-            max_complexity: 20_000,
+            max_complexity: 200_000,
             max_body_bytes: 256 * 1024,
             introspection: true,
         }
