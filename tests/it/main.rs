@@ -13,11 +13,14 @@ mod support;
 
 mod command;
 mod database;
+mod delivery;
 mod graphql;
 mod health;
 mod layering;
 mod matrix;
 mod migrations;
+mod place;
+mod refusal;
 mod urgent;
 mod writer;
 
@@ -29,11 +32,14 @@ fn main() -> ExitCode {
     support::run(vec![
         ("command", command::tests()),
         ("database", database::tests()),
+        ("delivery", delivery::tests()),
         ("graphql", graphql::tests()),
         ("health", health::tests()),
         ("layering", layering::tests()),
         ("matrix", matrix::tests()),
         ("migrations", migrations::tests()),
+        ("place", place::tests()),
+        ("refusal", refusal::tests()),
         ("urgent", urgent::tests()),
         ("writer", writer::tests()),
     ])
