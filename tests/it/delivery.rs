@@ -81,7 +81,9 @@ async fn a_bad_element_is_quarantined_and_its_siblings_are_stored(
             (
                 Some(3),
                 Some("$[3].UnixTimeInt"),
-                Some("Expected whole seconds since 1970, up to the year 9999; found \"soon\"."),
+                Some(
+                    "Expected whole seconds since 1970 (a number or digits), 0 for not yet; found \"soon\"."
+                ),
             ),
         ]
     );

@@ -20,6 +20,7 @@ mod layering;
 mod matrix;
 mod migrations;
 mod place;
+mod promise;
 mod refusal;
 mod urgent;
 mod writer;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         ("matrix", matrix::tests()),
         ("migrations", migrations::tests()),
         ("place", place::tests()),
+        ("promise", promise::tests()),
         ("refusal", refusal::tests()),
         ("urgent", urgent::tests()),
         ("writer", writer::tests()),

@@ -52,7 +52,7 @@ async fn a_body_that_is_not_json_is_answered_400(database: TestDatabase) -> anyh
     snapshot!(nameless(&answer)?, @r#"
     400 application/problem+json
     {
-      "detail": "The body is not JSON: expected ident at line 1 column 13.",
+      "detail": "The body is not JSON: expected value at line 1 column 12.",
       "path": "$",
       "status": 400,
       "title": "The body is not JSON",
@@ -82,7 +82,7 @@ async fn a_body_of_another_shape_is_answered_422_with_path_and_expectation(
     snapshot!(nameless(&answer)?, @r#"
     422 application/problem+json
     {
-      "detail": "At $.StatusChangeDateTimeUtc: Expected a date and time such as 2020-05-29T10:47:34.915632Z; found \"yesterday\".",
+      "detail": "At $.StatusChangeDateTimeUtc: Expected a date and time such as 2020-05-29T10:47:34.9156321Z (ISO 8601, years 1970 to 9999); found \"yesterday\".",
       "path": "$.StatusChangeDateTimeUtc",
       "status": 422,
       "title": "The body does not have the expected shape",
