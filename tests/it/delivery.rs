@@ -23,6 +23,9 @@ pub fn tests() -> Vec<Case> {
         a_delivery_tells_who_sent_it_and_what_it_gave,
         a_call_that_cannot_be_used_is_kept_with_its_body,
         a_call_that_proves_nothing_leaves_no_row,
+        a_batch_of_thousands_is_one_delivery,
+        an_over_long_identifier_is_refused_and_costs_no_sibling,
+        a_number_may_have_a_whole_float_and_names_are_compared_exactly,
     ]
 }
 
@@ -362,6 +365,72 @@ async fn a_call_that_proves_nothing_leaves_no_row(database: TestDatabase) -> any
     assert_eq!(told.status, 401);
     assert_eq!(server.deliveries("id").await?, Vec::<Value>::new());
     assert!(server.kinds().await?.is_empty());
+    server.stop().await
+}
+
+async fn a_batch_of_thousands_is_one_delivery(database: TestDatabase) -> anyhow::Result<()> {
+    let server = TestServer::start(&database).await?;
+    let opened = |number: u32| {
+        let named = json!({"Meta": {"TaskId": number, "Zone": format!("zone-{}", number % 50)}});
+        with(incident("INCIDENT_CREATED_OPEN", i64::from(number)), named)
+    };
+    let batch: Vec<Value> = (1..=3000).map(opened).collect();
+    server.push(batch.into()).await?;
+    let data = server
+        .shows("{ incidents { totalCount } zones { totalCount } activities { totalCount } }")
+        .await?;
+    assert_eq!(
+        data,
+        json!({
+            "incidents": {"totalCount": 3000}, "zones": {"totalCount": 50},
+            "activities": {"totalCount": 3000},
+        })
+    );
+    let deliveries = server.deliveries("outcome events").await?;
+    assert_eq!(deliveries, [json!({"outcome": "APPLIED", "events": 3000})]);
+    server.stop().await
+}
+
+async fn an_over_long_identifier_is_refused_and_costs_no_sibling(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = TestServer::start(&database).await?;
+    let long = json!({"Meta": {"TaskId": "9".repeat(256)}});
+    let longest = json!({"Meta": {"TaskId": "é".repeat(255)}});
+    let opened = || incident("INCIDENT_CREATED_OPEN", 0);
+    server
+        .push(json!([with(opened(), long), with(opened(), longest)]))
+        .await?;
+    let data = server.shows("{ incidents { nodes { code } } }").await?;
+    let codes = nodes(data["incidents"].clone());
+    assert_eq!(codes, [json!({"code": "é".repeat(255)})]);
+    let refused = with(note(1, AT), json!({"Tenant": "t".repeat(256)}));
+    let answer = server.urgent(Call::NoteAdded, refused).await?;
+    assert_eq!(
+        (answer.status, &answer.json()?["path"]),
+        (422, &json!("$.Tenant"))
+    );
+    server.stop().await
+}
+
+async fn a_number_may_have_a_whole_float_and_names_are_compared_exactly(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = TestServer::start(&database).await?;
+    server
+        .tell(
+            Call::StatusChanged,
+            with(status(1, AT, "Attended"), json!({"TaskReference": 80027.0})),
+        )
+        .await?;
+    let other = with(status(2, AT, "Attended"), json!({"Tenant": "test tenant"}));
+    server.tell(Call::StatusChanged, other).await?;
+    let data = server.shows("{ tasks { totalCount } }").await?;
+    assert_eq!(
+        data["tasks"]["totalCount"], 2,
+        "a tenant's name has its case"
+    );
+    assert_eq!(server.task("reference").await?["reference"], "80027");
     server.stop().await
 }
 

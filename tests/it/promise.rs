@@ -26,7 +26,10 @@ use crate::support::server::urgent_credential;
 use crate::support::{Case, TestDatabase, TestServer};
 
 pub fn tests() -> Vec<Case> {
-    on_each_engine![any_order_and_any_repeat_of_the_same_calls_end_in_the_same_model]
+    on_each_engine![
+        any_order_and_any_repeat_of_the_same_calls_end_in_the_same_model,
+        two_servers_on_one_database_end_in_the_same_model_as_one,
+    ]
 }
 
 /// One call: a batch of Matrix, or a call of Urgent to the user of a credential, signed at a time.
@@ -41,40 +44,74 @@ async fn any_order_and_any_repeat_of_the_same_calls_end_in_the_same_model(
 ) -> anyhow::Result<()> {
     let calls = calls();
     assert!(calls.len() >= 60, "{}", calls.len());
-    let singly: Vec<_> = calls.iter().map(|call| vec![call.clone()]).collect();
-    let told = tell(&database, &singly).await?;
+    let told = tell(&database, &in_order(&calls), 1).await?;
     assert!(told.values().all(|rows| !rows.is_empty()));
-    for seed in 1..=4 {
-        let disorder = disorder(&calls, seed);
-        let shuffled = tell(&database.another().await?, &disorder).await?;
-        for (table, rows) in &told {
-            let other = &shuffled[table];
-            let missing: Vec<_> = rows.iter().filter(|row| !other.contains(row)).collect();
-            let more: Vec<_> = other.iter().filter(|row| !rows.contains(row)).collect();
-            assert!(
-                missing.is_empty() && more.is_empty(),
-                "seed {seed}, {table}: in order {missing:#?}, shuffled {more:#?}"
-            );
-        }
+    for seed in 1..=3 {
+        let fresh = database.another().await?;
+        let shuffled = tell(&fresh, &disorder(&calls, seed), 1).await?;
+        compare(&format!("seed {seed}"), &told, &shuffled);
     }
     Ok(())
 }
 
-/// Sends `calls` to a server of their own, those of one group at once, and gives what is in the tables after.
+async fn two_servers_on_one_database_end_in_the_same_model_as_one(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let calls = calls();
+    let by_one = tell(&database, &in_order(&calls), 1).await?;
+    let by_two = tell(&database.another().await?, &disorder(&calls, 4), 2).await?;
+    compare("two servers", &by_one, &by_two);
+    Ok(())
+}
+
+type Tables = BTreeMap<&'static str, Vec<String>>;
+
+fn compare(what: &str, one: &Tables, other: &Tables) {
+    for (table, rows) in one {
+        let other = &other[table];
+        let missing: Vec<_> = rows.iter().filter(|row| !other.contains(row)).collect();
+        let more: Vec<_> = other.iter().filter(|row| !rows.contains(row)).collect();
+        assert!(
+            missing.is_empty() && more.is_empty(),
+            "{what}, {table}: in order {missing:#?}, in disorder {more:#?}"
+        );
+    }
+}
+
+/// Sends `calls` to servers of their own, those of one group at once, and gives what is in the tables after.
 async fn tell(
     database: &TestDatabase,
     calls: &[Vec<Sent>],
-) -> anyhow::Result<BTreeMap<&'static str, Vec<String>>> {
-    let (amy, bob) = (
-        Pair::new("amy", "secret of Amy"),
-        Pair::new("bob", "secret of Bob"),
-    );
-    let server = TestServer::start_with(database, |config| {
+    servers: usize,
+) -> anyhow::Result<Tables> {
+    let mut running = Vec::new();
+    for _ in 0..servers {
+        running.push(start(database).await?);
+    }
+    let clients: Vec<Client> = running.iter().map(|server| (**server).clone()).collect();
+    for group in calls {
+        let sending = group.iter().zip(clients.iter().cycle());
+        try_join_all(sending.map(|(call, client)| send(client, call))).await?;
+    }
+    for server in running {
+        server.stop().await?;
+    }
+    let database = Database::open(database.url(), 1).await?;
+    let tables = tables(&database.readers).await?;
+    database.close().await;
+    Ok(tables)
+}
+
+/// The users whose credentials Urgent calls with, by the secrets that go with their names.
+fn user(name: &str) -> Pair {
+    Pair::new(name, format!("secret of {name}"))
+}
+
+async fn start(database: &TestDatabase) -> anyhow::Result<TestServer> {
+    TestServer::start_with(database, |config| {
         config.urgent.grace_seconds = u32::MAX;
-        config.urgent.credentials = vec![
-            urgent_credential("amy", &amy),
-            urgent_credential("bob", &bob),
-        ];
+        let users = ["amy", "bob"].map(|name| urgent_credential(name, &user(name)));
+        config.urgent.credentials = users.into();
         config.places = vec![Place {
             name: "Canal Wharf".to_owned(),
             matrix: vec![BUILDING.to_owned()],
@@ -84,35 +121,24 @@ async fn tell(
             }],
         }];
     })
-    .await?;
-    let amy = Client {
-        urgent: amy,
-        ..(*server).clone()
-    };
-    let bob = Client {
-        urgent: bob,
-        ..(*server).clone()
-    };
-    for group in calls {
-        let sending = group.iter().map(async |call| match call {
-            Sent::Matrix(batch) => acknowledged(&server.matrix(batch).await?),
-            Sent::Urgent(user, call, at, body) => {
-                let client = if *user == "amy" { &amy } else { &bob };
-                acknowledged(&client.urgent_at(*call, at, body).await?)
-            }
-        });
-        try_join_all(sending).await?;
-    }
-    server.stop().await?;
-    let database = Database::open(database.url(), 1).await?;
-    let tables = tables(&database.readers).await?;
-    database.close().await;
-    Ok(tables)
+    .await
 }
 
-async fn tables(
-    connection: &DatabaseConnection,
-) -> anyhow::Result<BTreeMap<&'static str, Vec<String>>> {
+async fn send(client: &Client, call: &Sent) -> anyhow::Result<()> {
+    let answer = match call {
+        Sent::Matrix(batch) => client.matrix(batch).await?,
+        Sent::Urgent(name, call, at, body) => {
+            let client = Client {
+                urgent: user(name),
+                ..client.clone()
+            };
+            client.urgent_at(*call, at, body).await?
+        }
+    };
+    acknowledged(&answer)
+}
+
+async fn tables(connection: &DatabaseConnection) -> anyhow::Result<Tables> {
     let mut tables = BTreeMap::from([
         ("property", rows::<property::Entity>(connection).await?),
         ("site", rows::<site::Entity>(connection).await?),
@@ -163,6 +189,10 @@ fn sorted(rows: impl Iterator<Item = impl Debug>) -> Vec<String> {
     let mut rows: Vec<_> = rows.map(|row| format!("{row:?}")).collect();
     rows.sort_unstable();
     rows
+}
+
+fn in_order(calls: &[Sent]) -> Vec<Vec<Sent>> {
+    calls.iter().map(|call| vec![call.clone()]).collect()
 }
 
 /// Every call at least once and about every second one more often, in groups of up to eight.
