@@ -115,6 +115,8 @@ pub struct Urgent {
 pub struct Writer {
     /// How many deliveries may wait for the writer; the next one is answered 503.
     pub queue: usize,
+    /// How many bytes of bodies may wait for the writer; beyond that calls are answered 503 too.
+    pub queue_bytes: usize,
     /// How many deliveries one transaction takes at most.
     pub batch: usize,
 }
@@ -192,6 +194,7 @@ impl Default for Writer {
     fn default() -> Self {
         Self {
             queue: 1024,
+            queue_bytes: 256 * 1024 * 1024,
             batch: 256,
         }
     }
@@ -211,7 +214,7 @@ impl Default for Graphql {
     fn default() -> Self {
         Self {
             max_depth: 16,
-            max_complexity: 20_000,
+            max_complexity: 200_000,
             max_body_bytes: 256 * 1024,
             introspection: true,
         }

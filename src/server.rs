@@ -9,9 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
-use axum::response::Redirect;
-use axum::routing::get;
 use chrono::Utc;
 use sea_orm::DbBackend;
 use secrecy::ExposeSecret;
@@ -25,10 +22,11 @@ use crate::domain::writer::{Clock, Limits, Writer};
 use crate::domain::{migrate, operator};
 use crate::feed::{self, Tail};
 use crate::graphql::{Schema, limits};
-use crate::http::graphiql;
-use crate::http::health::{self, Readiness};
-use crate::http::webhook::{self, Intake};
-use crate::http::websocket::{self, Sockets};
+use crate::http::guard::Guard;
+use crate::http::health::Readiness;
+use crate::http::webhook::Intake;
+use crate::http::websocket::Sockets;
+use crate::http::{self, graphql};
 
 /// How many connections the queries share.
 const READERS: u32 = 6;
@@ -86,6 +84,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let (wake, wakes) = watch::channel(());
     let limits = Limits {
         queue: config.writer.queue,
+        queue_bytes: config.writer.queue_bytes,
         batch: config.writer.batch,
     };
     let (writer, writing) =
@@ -121,12 +120,17 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         graphql_limits(&config),
     );
     let sockets = Sockets::new(schema.clone(), stop.subscribe());
-    let router = Router::new()
-        .merge(health::routes(readiness(&database, writer)))
-        .merge(webhook::router(intake))
-        .merge(websocket::router(sockets))
-        .merge(graphiql::router())
-        .route("/", get(async || Redirect::temporary("/graphiql")));
+    let face = graphql::Face {
+        schema,
+        max_body_bytes: config.graphql.max_body_bytes,
+    };
+    let router = http::router(http::Parts {
+        intake,
+        face,
+        sockets,
+        readiness: readiness(&database, writer),
+        guard: Guard::new(address),
+    });
     let task = tokio::spawn(async move {
         let until_stopped = async move {
             let _ = stopping.wait_for(|stop| *stop).await;
@@ -160,6 +164,7 @@ fn graphql_limits(config: &Config) -> limits::Limits {
     limits::Limits {
         depth: config.graphql.max_depth,
         complexity: config.graphql.max_complexity,
+        introspection: config.graphql.introspection,
         ..limits::Limits::default()
     }
 }

@@ -63,6 +63,7 @@ fn bounds(config: &Config) -> Result<(), String> {
         ("matrix.max_body_bytes", config.matrix.max_body_bytes),
         ("urgent.max_body_bytes", config.urgent.max_body_bytes),
         ("writer.queue", config.writer.queue),
+        ("writer.queue_bytes", config.writer.queue_bytes),
         ("writer.batch", config.writer.batch),
         ("feed.poll_seconds", config.feed.poll_seconds as usize),
         ("feed.buffer", config.feed.buffer),
@@ -76,6 +77,16 @@ fn bounds(config: &Config) -> Result<(), String> {
     ];
     if let Some((name, _)) = counts.iter().find(|(_, value)| *value == 0) {
         return Err(format!("`{name}` is 0 and must be at least 1"));
+    }
+    let largest = config
+        .matrix
+        .max_body_bytes
+        .max(config.urgent.max_body_bytes);
+    if config.writer.queue_bytes < largest {
+        return Err(format!(
+            "`writer.queue_bytes` ({}) is smaller than the longest body allowed ({largest}): it could never be taken",
+            config.writer.queue_bytes
+        ));
     }
     if config.writer.batch > config.writer.queue {
         return Err(format!(

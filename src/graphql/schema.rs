@@ -40,6 +40,9 @@ impl Schema {
             .limit_recursive_depth(limits.recursion)
             .limit_directives(limits.directives)
             .data(readers);
+        if !limits.introspection {
+            builder = builder.disable_introspection();
+        }
         if let Some(tail) = tail {
             builder = builder.data(tail);
         }
