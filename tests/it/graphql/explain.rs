@@ -63,7 +63,7 @@ fn scans(plan: &str, table: &str) -> bool {
     plan.lines().map(str::trim_start).any(|line| {
         let line = line.trim_start_matches("-> ");
         line == format!("SCAN {table}")
-            || line == format!("SCAN k")
+            || line == "SCAN k"
             || line.contains(&format!("Seq Scan on {table}"))
     })
 }
