@@ -13,10 +13,16 @@ mod support;
 
 mod command;
 mod database;
+mod delivery;
 mod graphql;
 mod health;
 mod layering;
+mod matrix;
 mod migrations;
+mod place;
+mod promise;
+mod refusal;
+mod urgent;
 mod writer;
 
 use std::process::ExitCode;
@@ -27,10 +33,16 @@ fn main() -> ExitCode {
     support::run(vec![
         ("command", command::tests()),
         ("database", database::tests()),
+        ("delivery", delivery::tests()),
         ("graphql", graphql::tests()),
         ("health", health::tests()),
         ("layering", layering::tests()),
+        ("matrix", matrix::tests()),
         ("migrations", migrations::tests()),
+        ("place", place::tests()),
+        ("promise", promise::tests()),
+        ("refusal", refusal::tests()),
+        ("urgent", urgent::tests()),
         ("writer", writer::tests()),
     ])
 }

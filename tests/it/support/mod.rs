@@ -8,6 +8,8 @@ pub mod case;
 pub mod client;
 pub mod database;
 pub mod live;
+pub mod look;
+pub mod payload;
 pub mod postgres;
 pub mod process;
 pub mod server;
