@@ -13,9 +13,12 @@ mod support;
 
 mod command;
 mod database;
+mod durability;
+mod feed;
 mod health;
 mod layering;
 mod migrations;
+mod nodes;
 mod writer;
 
 use std::process::ExitCode;
@@ -26,9 +29,12 @@ fn main() -> ExitCode {
     support::run(vec![
         ("command", command::tests()),
         ("database", database::tests()),
+        ("durability", durability::tests()),
+        ("feed", feed::tests()),
         ("health", health::tests()),
         ("layering", layering::tests()),
         ("migrations", migrations::tests()),
+        ("nodes", nodes::tests()),
         ("writer", writer::tests()),
     ])
 }

@@ -7,9 +7,13 @@
 pub mod case;
 pub mod client;
 pub mod database;
+pub mod event;
+pub mod feed;
+pub mod front;
 pub mod live;
 pub mod postgres;
 pub mod process;
+pub mod rows;
 pub mod server;
 
 pub use case::{Case, run};
