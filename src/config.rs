@@ -19,7 +19,7 @@ use serde::Deserialize;
 pub use credential::{MatrixCredential, Secret, UrgentCredential};
 pub use first_start::{CREDENTIALS_FILE, Own, make_data_dir, own_credentials};
 pub use load::{Flags, Loaded, load};
-pub use place::{PLACES_FILE, Place, Property, StatusType, UrgentSite};
+pub use place::{PLACES_FILE, Place, Property, StatusType, UrgentSite, places_at};
 
 /// A setting that stops the start.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +73,9 @@ pub struct Config {
     pub properties: Vec<Property>,
     /// What the status names of Urgent's workflows mean.
     pub status_types: Vec<StatusType>,
+    /// Where places are looked for while the server runs, when the settings name none. Not a setting of its own.
+    #[serde(skip)]
+    pub places_file: Option<PathBuf>,
 }
 
 /// SmartClean Matrix's webhook.
@@ -112,6 +115,8 @@ pub struct Urgent {
 pub struct Writer {
     /// How many deliveries may wait for the writer; the next one is answered 503.
     pub queue: usize,
+    /// How many bytes of bodies may wait for the writer; beyond that calls are answered 503 too.
+    pub queue_bytes: usize,
     /// How many deliveries one transaction takes at most.
     pub batch: usize,
 }
@@ -157,6 +162,7 @@ impl Default for Config {
             places: Vec::new(),
             properties: Vec::new(),
             status_types: Vec::new(),
+            places_file: None,
         }
     }
 }
@@ -188,6 +194,7 @@ impl Default for Writer {
     fn default() -> Self {
         Self {
             queue: 1024,
+            queue_bytes: 256 * 1024 * 1024,
             batch: 256,
         }
     }
@@ -207,7 +214,7 @@ impl Default for Graphql {
     fn default() -> Self {
         Self {
             max_depth: 16,
-            max_complexity: 20_000,
+            max_complexity: 200_000,
             max_body_bytes: 256 * 1024,
             introspection: true,
         }

@@ -2,15 +2,13 @@
 
 pub mod greeting;
 mod intake;
+mod places;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
-use axum::response::Redirect;
-use axum::routing::get;
 use chrono::Utc;
 use sea_orm::DbBackend;
 use secrecy::ExposeSecret;
@@ -24,10 +22,11 @@ use crate::domain::writer::{Clock, Limits, Writer};
 use crate::domain::{migrate, operator};
 use crate::feed::{self, Tail};
 use crate::graphql::{Schema, limits};
-use crate::http::graphiql;
-use crate::http::health::{self, Readiness};
-use crate::http::webhook::{self, Intake};
-use crate::http::websocket::{self, Sockets};
+use crate::http::guard::Guard;
+use crate::http::health::Readiness;
+use crate::http::webhook::Intake;
+use crate::http::websocket::Sockets;
+use crate::http::{self, graphql};
 
 /// How many connections the queries share.
 const READERS: u32 = 6;
@@ -85,6 +84,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let (wake, wakes) = watch::channel(());
     let limits = Limits {
         queue: config.writer.queue,
+        queue_bytes: config.writer.queue_bytes,
         batch: config.writer.batch,
     };
     let (writer, writing) =
@@ -92,12 +92,18 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let (tail, _tailing) = Tail::start(database.readers.clone(), wakes, feed_settings(&config))
         .await
         .context("the feed")?;
+    let watched = wake.clone();
     let listening = (database.backend() == DbBackend::Postgres).then(|| {
         tokio::spawn(feed::listen(
             config.database_url().expose_secret().to_owned(),
             wake,
         ))
     });
+
+    let watching = config
+        .places_file
+        .clone()
+        .map(|path| tokio::spawn(places::watch(path, database.clone(), watched)));
 
     let (stop, mut stopping) = watch::channel(false);
     let (matrix, urgent) = gates;
@@ -114,12 +120,17 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         graphql_limits(&config),
     );
     let sockets = Sockets::new(schema.clone(), stop.subscribe());
-    let router = Router::new()
-        .merge(health::routes(readiness(&database, writer)))
-        .merge(webhook::router(intake))
-        .merge(websocket::router(sockets))
-        .merge(graphiql::router())
-        .route("/", get(async || Redirect::temporary("/graphiql")));
+    let face = graphql::Face {
+        schema,
+        max_body_bytes: config.graphql.max_body_bytes,
+    };
+    let router = http::router(http::Parts {
+        intake,
+        face,
+        sockets,
+        readiness: readiness(&database, writer),
+        guard: Guard::new(address),
+    });
     let task = tokio::spawn(async move {
         let until_stopped = async move {
             let _ = stopping.wait_for(|stop| *stop).await;
@@ -128,8 +139,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         served.await.context("the listener")?;
         // The router is gone and with it every way to the writer: it ends when its queue is empty.
         writing.await.context("the writer's task")?;
-        if let Some(listening) = listening {
-            listening.abort();
+        for task in [listening, watching].into_iter().flatten() {
+            task.abort();
         }
         database.close().await;
         Ok(())
@@ -153,6 +164,7 @@ fn graphql_limits(config: &Config) -> limits::Limits {
     limits::Limits {
         depth: config.graphql.max_depth,
         complexity: config.graphql.max_complexity,
+        introspection: config.graphql.introspection,
         ..limits::Limits::default()
     }
 }

@@ -320,7 +320,7 @@ const DELIVERIES: &[&str] = &[
         credential_position INTEGER NOT NULL,
         signed_at {text},
         body_hash {text} NOT NULL,
-        size INTEGER NOT NULL CHECK (size >= 0),
+        size {long} NOT NULL CHECK (size >= 0),
         outcome {text} NOT NULL CHECK (outcome IN
             ('APPLIED', 'PARTLY_QUARANTINED', 'DUPLICATE', 'CONFLICT', 'REJECTED')),
         problem {text},

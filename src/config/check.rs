@@ -26,6 +26,13 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// What is said of places only.
+pub(super) fn check_places(config: &Config) -> Result<(), ConfigError> {
+    places(config)
+        .and_then(|()| properties(config))
+        .map_err(ConfigError::Contradiction)
+}
+
 type Check = fn(&Config) -> Result<(), String>;
 
 fn listen(config: &Config) -> Result<(), String> {
@@ -56,6 +63,7 @@ fn bounds(config: &Config) -> Result<(), String> {
         ("matrix.max_body_bytes", config.matrix.max_body_bytes),
         ("urgent.max_body_bytes", config.urgent.max_body_bytes),
         ("writer.queue", config.writer.queue),
+        ("writer.queue_bytes", config.writer.queue_bytes),
         ("writer.batch", config.writer.batch),
         (
             "feed.poll_milliseconds",
@@ -72,6 +80,16 @@ fn bounds(config: &Config) -> Result<(), String> {
     ];
     if let Some((name, _)) = counts.iter().find(|(_, value)| *value == 0) {
         return Err(format!("`{name}` is 0 and must be at least 1"));
+    }
+    let largest = config
+        .matrix
+        .max_body_bytes
+        .max(config.urgent.max_body_bytes);
+    if config.writer.queue_bytes < largest {
+        return Err(format!(
+            "`writer.queue_bytes` ({}) is smaller than the longest body allowed ({largest}): it could never be taken",
+            config.writer.queue_bytes
+        ));
     }
     if config.writer.batch > config.writer.queue {
         return Err(format!(

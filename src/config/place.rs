@@ -5,7 +5,7 @@ use std::path::Path;
 use entity::StatusTypeName;
 use serde::Deserialize;
 
-use super::{Config, ConfigError, file};
+use super::{Config, ConfigError, check, file};
 
 /// Beside the database: places for a server whose settings name none.
 pub const PLACES_FILE: &str = "places.toml";
@@ -78,12 +78,31 @@ pub(super) fn from_data_dir(config: &mut Config) -> Result<bool, ConfigError> {
     if !config.places.is_empty() || !config.properties.is_empty() {
         return Ok(false);
     }
-    let path: &Path = &config.data_dir.join(PLACES_FILE);
-    let Some(text) = file::read_if_there(path)? else {
+    let path = config.data_dir.join(PLACES_FILE);
+    let found = places_at(&path)?;
+    config.places_file = Some(path);
+    let Some((places, properties)) = found else {
         return Ok(false);
     };
-    let found: PlacesFile = file::parse(path, &text)?;
-    config.places = found.places;
-    config.properties = found.properties;
+    config.places = places;
+    config.properties = properties;
     Ok(true)
+}
+
+/// The places and properties that the file at `path` names, if there is one.
+///
+/// # Errors
+/// With the line, when it cannot be understood.
+pub fn places_at(path: &Path) -> Result<Option<(Vec<Place>, Vec<Property>)>, ConfigError> {
+    let Some(text) = file::read_if_there(path)? else {
+        return Ok(None);
+    };
+    let found: PlacesFile = file::parse(path, &text)?;
+    let said = Config {
+        places: found.places,
+        properties: found.properties,
+        ..Config::default()
+    };
+    check::check_places(&said)?;
+    Ok(Some((said.places, said.properties)))
 }

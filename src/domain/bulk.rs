@@ -237,7 +237,7 @@ fn on_conflict<E: EntityTrait>(names: &[&str], existing: Existing) -> String {
                 updates.join(", ")
             )
         }
-        _ => format!("ON CONFLICT ({}) DO NOTHING", keys.join(", ")),
+        _ => "ON CONFLICT DO NOTHING".to_owned(),
     }
 }
 

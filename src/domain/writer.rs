@@ -12,13 +12,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::batch;
 use super::database::Database;
 use super::delivery::{Delivery, Receipt};
 use super::failure::{self, Failure};
 
+/// How many facts one transaction takes, unless a single delivery has more.
+const MOST_FACTS: usize = 5_000;
 /// How often a batch that lost against another transaction is tried again at once.
 const RETRIES: u32 = 5;
 
@@ -44,12 +46,15 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 pub struct Limits {
     /// How many deliveries may wait.
     pub queue: usize,
+    /// How many bytes of bodies may wait.
+    pub queue_bytes: usize,
     /// How many deliveries one transaction takes.
     pub batch: usize,
 }
 
 struct Job {
     delivery: Delivery,
+    room: OwnedSemaphorePermit,
     answer: oneshot::Sender<Result<Receipt, Unavailable>>,
 }
 
@@ -57,6 +62,7 @@ struct Job {
 #[derive(Clone, Debug)]
 pub struct Writer {
     jobs: mpsc::Sender<Job>,
+    room: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Job {
@@ -79,7 +85,8 @@ impl Writer {
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (jobs, queue) = mpsc::channel(limits.queue.max(1));
         let task = tokio::spawn(run(database, queue, limits.batch.max(1), clock, wake));
-        (Self { jobs }, task)
+        let room = Arc::new(Semaphore::new(kibibytes(limits.queue_bytes) as usize));
+        (Self { jobs, room }, task)
     }
 
     /// Hands a delivery over and waits until it is durable.
@@ -88,8 +95,15 @@ impl Writer {
     /// [`Unavailable`]: nothing is promised, the caller should send it again.
     pub async fn submit(&self, delivery: Delivery) -> Result<Receipt, Unavailable> {
         let (answer, receipt) = oneshot::channel();
+        let room = Arc::clone(&self.room)
+            .try_acquire_many_owned(kibibytes(delivery.body.len()))
+            .map_err(|_| Unavailable::QueueFull)?;
         self.jobs
-            .try_send(Job { delivery, answer })
+            .try_send(Job {
+                delivery,
+                room,
+                answer,
+            })
             .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => Unavailable::QueueFull,
                 mpsc::error::TrySendError::Closed(_) => Unavailable::ShuttingDown,
@@ -108,6 +122,11 @@ impl Writer {
     }
 }
 
+/// Rounded up, so that no delivery is free.
+fn kibibytes(bytes: usize) -> u32 {
+    u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX)
+}
+
 async fn run(
     database: Database,
     mut queue: mpsc::Receiver<Job>,
@@ -117,11 +136,16 @@ async fn run(
 ) {
     let mut jobs = Vec::with_capacity(batch);
     while queue.recv_many(&mut jobs, batch).await > 0 {
-        let (deliveries, answers): (Vec<_>, Vec<_>) =
-            jobs.drain(..).map(|job| (job.delivery, job.answer)).unzip();
+        let mut deliveries = Vec::with_capacity(jobs.len());
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in jobs.drain(..) {
+            deliveries.push(job.delivery);
+            // The room is given back with the answer.
+            answers.push((job.answer, job.room));
+        }
         let results = write(&database, &deliveries, &clock).await;
         wake.send_replace(());
-        for (answer, result) in answers.into_iter().zip(results) {
+        for ((answer, _room), result) in answers.into_iter().zip(results) {
             // A caller that has gone away learns nothing; its delivery is stored all the same.
             drop(answer.send(result));
         }
@@ -135,7 +159,7 @@ async fn write(
     clock: &Clock,
 ) -> Vec<Result<Receipt, Unavailable>> {
     let mut results = Vec::with_capacity(deliveries.len());
-    let mut parts = VecDeque::from([deliveries]);
+    let mut parts = transactions(deliveries);
     while let Some(part) = parts.pop_front() {
         match write_retrying(database, part, clock).await {
             Ok(receipts) => results.extend(receipts.into_iter().map(Ok)),
@@ -154,6 +178,22 @@ async fn write(
         }
     }
     results
+}
+
+/// Consecutive deliveries that share a transaction.
+fn transactions(deliveries: &[Delivery]) -> VecDeque<&[Delivery]> {
+    let mut parts = VecDeque::new();
+    let (mut start, mut facts) = (0, 0);
+    for (index, delivery) in deliveries.iter().enumerate() {
+        let more = delivery.content.facts.len();
+        if index > start && facts + more > MOST_FACTS {
+            parts.push_back(&deliveries[start..index]);
+            (start, facts) = (index, 0);
+        }
+        facts += more;
+    }
+    parts.push_back(&deliveries[start..]);
+    parts
 }
 
 async fn write_retrying(

@@ -128,24 +128,35 @@ impl From<Fault> for async_graphql::Error {
     }
 }
 
+/// How the library words its limits, and what a reader can do.
+const LIMITS: [(&str, &str); 4] = [
+    (
+        "too complex",
+        "the request asks for too much at once: take smaller pages (`first`) or fewer lists within lists",
+    ),
+    ("too deep", "the request nests too deeply"),
+    ("recursion depth", "the document nests too deeply"),
+    (
+        "number of directives",
+        "a field of the document has too many directives",
+    ),
+];
+
 /// Gives every error of a response a code and the id of the request.
 pub fn complete(errors: &mut [ServerError], request_id: Uuid) {
     for error in errors {
         let extensions = error.extensions.get_or_insert_default();
         if extensions.get("code").is_none() {
-            // Without a code it is the library's own: syntax, validation or a variable; or one of its limits.
-            let limits = [
-                "too complex",
-                "too deep",
-                "recursion depth",
-                "number of directives",
-            ];
-            let code = if limits.iter().any(|words| error.message.contains(words)) {
-                ErrorCode::LimitExceeded
+            // Without a code it is the library's own: one of its limits, or else syntax, validation or a variable.
+            let limit = LIMITS
+                .iter()
+                .find(|(words, _)| error.message.contains(words));
+            if let Some((_, advice)) = limit {
+                (*advice).clone_into(&mut error.message);
+                extensions.set("code", ErrorCode::LimitExceeded.name());
             } else {
-                ErrorCode::BadInput
-            };
-            extensions.set("code", code.name());
+                extensions.set("code", ErrorCode::BadInput.name());
+            }
         }
         extensions.set("requestId", request_id.to_string());
     }

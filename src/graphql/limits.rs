@@ -21,6 +21,8 @@ pub struct Limits {
     pub recursion: usize,
     /// How many directives one field may have.
     pub directives: usize,
+    /// Whether the schema can be asked for.
+    pub introspection: bool,
 }
 
 impl Default for Limits {
@@ -31,6 +33,7 @@ impl Default for Limits {
             fields: 1_000,
             recursion: 32,
             directives: 5,
+            introspection: true,
         }
     }
 }

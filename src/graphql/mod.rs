@@ -6,7 +6,7 @@
 mod by;
 pub mod comparison;
 pub mod connection;
-mod cursor;
+pub mod cursor;
 mod edge;
 mod edge_field;
 pub mod enums;
@@ -26,7 +26,7 @@ mod slot;
 pub mod subscription;
 
 pub use plan::Now;
-pub use schema::{Schema, request, sdl};
+pub use schema::{Schema, is_refused, request, sdl, to_json};
 
 #[cfg(test)]
 mod tests;

@@ -6,11 +6,12 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use crate::domain::filter::{Operand, Span};
 use crate::domain::key::Key;
 
-/// A time (RFC 3339 with an offset, such as `2026-03-01T08:00:00Z`) or an ISO 8601 duration counted from now
-/// (`-P7D` is seven days ago, `PT4H` is in four hours; months and years are those of the calendar in UTC).
+/// A time, or a distance from now.
 #[derive(Clone, Debug)]
 pub struct Moment(pub(super) Operand);
 
+/// A time (RFC 3339 with an offset, such as `2026-03-01T08:00:00Z`) or an ISO 8601 duration counted from now
+/// (`-P7D` is seven days ago, `PT4H` is in four hours; months and years are those of the calendar in UTC).
 #[Scalar]
 impl ScalarType for Moment {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::registry::{MetaField, Registry};
+use async_graphql::registry::{MetaField, MetaType, Registry};
 use async_graphql::{ComplexObject, Context, ID, OutputType, ServerResult, SimpleObject, Value};
 use entity::site;
 
@@ -48,6 +48,7 @@ impl Default for Query {
 
 impl ComplexObject for Query {
     fn fields(registry: &mut Registry) -> Vec<(String, MetaField)> {
+        describe_ids(registry);
         let mut fields = lookups(registry);
         fields.extend([
             list::<Property>(registry, "properties", "The properties."),
@@ -79,11 +80,19 @@ impl ComplexObject for Query {
             Err(fault) => {
                 let mut error = fault.to_server_error();
                 error.locations.push(context.item.pos);
-                Err(context.set_error_path(error))
+                let error = context.set_error_path(error);
+                if NULLABLE.contains(&context.item.node.name.node.as_str()) {
+                    context.add_error(error);
+                    return Ok(Some(Value::Null));
+                }
+                Err(error)
             }
         }
     }
 }
+
+/// The root fields that can be null: a fault in one of them leaves the others.
+const NULLABLE: [&str; 5] = ["node", "building", "zone", "incident", "task"];
 
 async fn fetch<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetched, Fault> {
     match here.name() {
@@ -139,6 +148,14 @@ async fn building<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fet
         }
     };
     found::<Building>(loader, key, here).await
+}
+
+/// The library leaves the scalar of the specification undescribed.
+fn describe_ids(registry: &mut Registry) {
+    if let Some(MetaType::Scalar { description, .. }) = registry.types.get_mut("ID") {
+        let text = "A global id: opaque, the same for ever, the same on every server.";
+        *description = Some(text.to_owned());
+    }
 }
 
 fn lookups(registry: &mut Registry) -> Vec<(String, MetaField)> {

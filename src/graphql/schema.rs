@@ -1,7 +1,11 @@
 //! Building the schema, running a request on it, and printing it.
 
-use async_graphql::{EmptyMutation, Request, Response, SDLExportOptions, SchemaBuilder, Variables};
+use async_graphql::{
+    EmptyMutation, PathSegment, Request, Response, SDLExportOptions, SchemaBuilder, ServerError,
+    Value, Variables,
+};
 use futures_util::stream::{BoxStream, StreamExt};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::error::{self, Fault};
@@ -36,6 +40,9 @@ impl Schema {
             .limit_recursive_depth(limits.recursion)
             .limit_directives(limits.directives)
             .data(readers);
+        if !limits.introspection {
+            builder = builder.disable_introspection();
+        }
         if let Some(tail) = tail {
             builder = builder.data(tail);
         }
@@ -52,6 +59,7 @@ impl Schema {
             Err(fault) => refusal(&fault),
         };
         error::complete(&mut response.errors, request_id);
+        propagate(&mut response);
         response
     }
 
@@ -86,6 +94,44 @@ pub fn request(
         Some(name) => request.operation_name(name),
         None => request,
     }
+}
+
+/// A root field that cannot be null and failed leaves nothing: the library leaves it out and answers the rest.
+fn propagate(response: &mut Response) {
+    let Value::Object(data) = &response.data else {
+        return;
+    };
+    let is_missing = |error: &async_graphql::ServerError| match error.path.as_slice() {
+        [PathSegment::Field(key)] => !data.contains_key(key.as_str()),
+        _ => false,
+    };
+    if response.errors.iter().any(is_missing) {
+        response.data = Value::Null;
+    }
+}
+
+/// Whether the request was refused before anything ran: an answer without `data`.
+pub fn is_refused(response: &Response) -> bool {
+    response.data == Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty())
+}
+
+/// The answer as JSON; without `data` when the request was refused.
+pub fn to_json(response: &Response) -> String {
+    #[derive(Serialize)]
+    struct Members<'a> {
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        errors: &'a [ServerError],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        data: Option<&'a Value>,
+    }
+    let members = Members {
+        errors: &response.errors,
+        data: (!is_refused(response)).then_some(&response.data),
+    };
+    // Values of GraphQL have text keys only, so this cannot fail.
+    serde_json::to_string(&members).unwrap_or_default()
 }
 
 fn refusal(fault: &Fault) -> Response {

@@ -1,7 +1,52 @@
-//! The HTTP face: axum lives here and nowhere else; no SQL.
+//! The HTTP face: axum lives here and nowhere else; no SQL. Every route is on this screen.
 
 pub mod graphiql;
+pub mod graphql;
+pub mod guard;
 pub mod health;
+mod media;
 pub mod problem;
 pub mod webhook;
 pub mod websocket;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::Redirect;
+use axum::routing::get;
+
+/// What the routes need.
+#[derive(Debug)]
+pub struct Parts {
+    /// The webhooks.
+    pub intake: Arc<webhook::Intake>,
+    /// GraphQL over HTTP.
+    pub face: graphql::Face,
+    /// GraphQL over sockets.
+    pub sockets: websocket::Sockets,
+    /// What readiness means.
+    pub readiness: health::Readiness,
+    /// Who may read while no readers are configured.
+    pub guard: guard::Guard,
+}
+
+/// All routes.
+///
+/// | path | |
+/// |---|---|
+/// | `/webhooks/…` | proven by each call's own credential |
+/// | `/`, `/graphiql`, `/graphql`, `/graphql/ws`, `/schema.graphql` | open on loopback, behind the guard |
+/// | `/healthz`, `/readyz` | for whoever watches the process |
+pub fn router(parts: Parts) -> Router {
+    let readers = Router::new()
+        .merge(graphql::routes(parts.face))
+        .merge(websocket::router(parts.sockets))
+        .merge(graphiql::router())
+        .route("/", get(async || Redirect::temporary("/graphiql")))
+        .layer(from_fn_with_state(parts.guard, guard::check));
+    Router::new()
+        .merge(webhook::router(parts.intake))
+        .merge(health::routes(parts.readiness))
+        .merge(readers)
+}

@@ -15,6 +15,7 @@ mod command;
 mod database;
 mod durability;
 mod feed;
+mod graphql;
 mod health;
 mod layering;
 mod migrations;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         ("database", database::tests()),
         ("durability", durability::tests()),
         ("feed", feed::tests()),
+        ("graphql", graphql::tests()),
         ("health", health::tests()),
         ("layering", layering::tests()),
         ("migrations", migrations::tests()),

@@ -118,6 +118,7 @@ async fn data_that_the_database_refuses_is_quarantined_and_its_siblings_are_stor
     let (wake, _wakes) = watch::channel(());
     let limits = Limits {
         queue: 16,
+        queue_bytes: 1 << 20,
         batch: 16,
     };
     let (writer, task) = Writer::start(database.clone(), limits, Arc::new(now), wake);
@@ -161,7 +162,11 @@ async fn a_full_queue_is_said_and_nothing_is_promised(
 ) -> anyhow::Result<()> {
     let database = open(&database).await?;
     let (wake, _wakes) = watch::channel(());
-    let limits = Limits { queue: 1, batch: 1 };
+    let limits = Limits {
+        queue: 1,
+        queue_bytes: 1 << 20,
+        batch: 1,
+    };
     let (writer, task) = Writer::start(database.clone(), limits, Arc::new(now), wake);
     let calls: Vec<_> = (0..20)
         .map(|number| {

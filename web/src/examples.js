@@ -7,14 +7,14 @@ query Buildings {
     nodes {
       name
       address
-      openIncidentCount
       zones(first: 10) {
-        nodes { name level status }
+        nodes { name status level { name } }
       }
       incidents(
         first: 5
         filter: { isOpen: { eq: true } }
       ) {
+        totalCount
         nodes {
           name
           priority
@@ -63,6 +63,7 @@ const task = `# The task whose status moved last,
 query TaskTimeline {
   tasks(
     first: 1
+    filter: { statusAt: { isNull: false } }
     orderBy: [
       { field: STATUS_AT, direction: DESC }
     ]

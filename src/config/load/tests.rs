@@ -210,7 +210,11 @@ fn the_example_shows_every_setting_with_its_default() {
 
     let shown: Table = defaults.parse().unwrap();
     let fields = shown_settings(&shown);
-    for setting in settings_of_debug() {
+    // Found while loading, not set.
+    for setting in settings_of_debug()
+        .into_iter()
+        .filter(|setting| setting != "places_file")
+    {
         assert!(fields.contains(&setting), "{setting} is not in the example");
     }
 

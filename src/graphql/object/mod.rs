@@ -6,8 +6,8 @@ mod incident;
 mod place;
 mod task;
 
-pub use activity::{Activity, Shared};
+pub use activity::{Activity, Change, Shared};
 pub use delivery::{Delivery, QuarantinedElement};
 pub use incident::Incident;
-pub use place::{Building, Level, PlaceSource, Property, Zone};
+pub use place::{Building, Level, Location, PlaceSource, Property, Zone};
 pub use task::{AssetDowntime, Chase, ComplianceAnswer, Note, StatusChange, Task};

@@ -72,6 +72,7 @@ async fn server() -> Server {
     let clock: Clock = Arc::new(|| NOW.parse().unwrap());
     let limits = Limits {
         queue: 16,
+        queue_bytes: 1 << 20,
         batch: 16,
     };
     let (wake, _) = watch::channel(());

@@ -1,0 +1,57 @@
+//! The places file in the data folder, for a server whose settings name no places: taken over whenever it changes.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use chrono::Utc;
+use tokio::sync::watch;
+
+use super::intake;
+use crate::config::{Config, places_at};
+use crate::domain::database::Database;
+use crate::domain::operator;
+
+/// How often the file is looked at.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Takes the file at `path` over each time it changes, until the task is aborted.
+pub(super) async fn watch(path: PathBuf, database: Database, wake: watch::Sender<()>) {
+    let mut seen = changed_at(&path).await;
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let now = changed_at(&path).await;
+        if now.is_none() || now == seen {
+            continue;
+        }
+        seen = now;
+        match take_over(&path, &database).await {
+            Ok(true) => {
+                tracing::info!(path = %path.display(), "the names of places were taken over");
+                wake.send_replace(());
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "the places file is left alone"
+                );
+            }
+        }
+    }
+}
+
+async fn changed_at(path: &Path) -> Option<SystemTime> {
+    tokio::fs::metadata(path).await.ok()?.modified().ok()
+}
+
+async fn take_over(path: &Path, database: &Database) -> anyhow::Result<bool> {
+    let Some((places, properties)) = places_at(path)? else {
+        return Ok(false);
+    };
+    let config = Config {
+        places,
+        properties,
+        ..Config::default()
+    };
+    Ok(operator::import(database, &intake::declared(&config), Utc::now()).await?)
+}

@@ -1,0 +1,182 @@
+//! Filters: read as SQL and in memory they mean the same, on both engines.
+
+use caretaker::domain::activity::filter::Filter as Fixed;
+use caretaker::domain::filter::{Filter, Operand, Test};
+use caretaker::domain::key::Key;
+use entity::activity::{self, Column};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use sea_orm::{EntityTrait, QueryFilter};
+
+use super::estate::{Estate, SMALL, now};
+use crate::support::{Case, TestDatabase, case::on_each_engine};
+
+pub fn tests() -> Vec<Case> {
+    on_each_engine![
+        a_filter_means_the_same_as_sql_and_in_memory,
+        each_filter_narrows_as_it_says,
+        filters_have_limits,
+    ]
+}
+
+async fn a_filter_means_the_same_as_sql_and_in_memory(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let readers = &estate.database.readers;
+    let rows = activity::Entity::find().all(readers).await?;
+    let columns = [
+        Column::Kind,
+        Column::BuildingId,
+        Column::TaskId,
+        Column::Tenant,
+        Column::OccurredAt,
+    ];
+    let leaves: Vec<(Column, Key)> = rows
+        .iter()
+        .flat_map(|row| {
+            columns.map(|column| (column, sea_orm::ModelTrait::get(row, column).into()))
+        })
+        .collect();
+    let leaf = (prop::sample::select(leaves), 0..8).prop_map(|((column, key), test)| {
+        let operand = Operand::Key(key.clone());
+        let test = match (test, &key) {
+            (0, _) => Test::Eq(operand),
+            (1, _) => Test::Lt(operand),
+            (2, _) => Test::Lte(operand),
+            (3, _) => Test::Gt(operand),
+            (4, _) => Test::Gte(operand),
+            (5, Key::Text(text)) => Test::StartsWith(text.chars().take(2).collect()),
+            (6, Key::Null) | (5 | 7, _) => Test::IsNull,
+            (_, _) => Test::In(vec![key]),
+        };
+        Filter::Is(column, test)
+    });
+    let filters = leaf.prop_recursive(4, 24, 4, |inner| {
+        let many = prop::collection::vec(inner.clone(), 0..4);
+        prop_oneof![
+            many.clone().prop_map(Filter::All),
+            many.prop_map(Filter::Any),
+            inner.prop_map(|filter| Filter::Not(Box::new(filter))),
+        ]
+    });
+    let mut runner = TestRunner::deterministic();
+    let mut sizes = std::collections::BTreeSet::new();
+    for _ in 0..300 {
+        let filter = filters.new_tree(&mut runner).unwrap().current();
+        let fixed = Fixed::new(filter.clone(), now());
+        let found = activity::Entity::find()
+            .filter(fixed.to_condition())
+            .all(readers)
+            .await?;
+        let mut found: Vec<i64> = found.iter().map(|row| row.seq).collect();
+        found.sort_unstable();
+        let matching = rows.iter().filter(|row| fixed.matches(row));
+        let mut expected: Vec<i64> = matching.map(|row| row.seq).collect();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{filter:?}");
+        sizes.insert(found.len());
+    }
+    // The filters were neither all empty nor all full.
+    assert!(sizes.len() > 3, "{sizes:?}");
+    estate.close().await;
+    Ok(())
+}
+
+async fn each_filter_narrows_as_it_says(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let data = estate
+        .data("{ building(by: {place: {source: MATRIX, code: \"b0\"}}) { id } zones(first: 1) { nodes { id } } }")
+        .await;
+    let building = data["building"]["id"].as_str().unwrap().to_owned();
+    for (list, filter, length) in [
+        ("incidents", format!("building: {{eq: \"{building}\"}}"), 6),
+        ("incidents", format!("building: {{neq: \"{building}\"}}"), 6),
+        ("incidents", "state: {in: [ASSIGNED]}".into(), 8),
+        (
+            "incidents",
+            "isOpen: {eq: false}, priority: {eq: MEDIUM}".into(),
+            4,
+        ),
+        ("incidents", "dueAt: {isNull: true}".into(), 4),
+        ("incidents", "completedAt: {isNull: false}".into(), 4),
+        ("incidents", "kind: {startsWith: \"AMM\"}".into(), 12),
+        ("incidents", "kind: {startsWith: \"AMM%\"}".into(), 0),
+        ("incidents", "reportedAt: {gte: \"-PT3H\"}".into(), 3),
+        (
+            "incidents",
+            "not: {reportedAt: {gte: \"2026-03-01T09:00:00Z\"}}".into(),
+            9,
+        ),
+        (
+            "incidents",
+            "or: [{priority: {eq: LOW}}, {state: {eq: COMPLETED}}]".into(),
+            8,
+        ),
+        ("incidents", "not: {dueAt: {lt: \"P1D\"}}".into(), 4),
+        (
+            "tasks",
+            "tenant: {eq: \"acme\"}, reference: {eq: \"80027\"}".into(),
+            1,
+        ),
+        ("tasks", "tenant: {neq: \"acme\"}".into(), 4),
+        ("tasks", "kind: {eq: INCIDENT_WORK}".into(), 12),
+        (
+            "tasks",
+            "kind: {in: [MAINTENANCE, INCIDENT_WORK]}".into(),
+            13,
+        ),
+        ("tasks", "incident: {isNull: true}".into(), 4),
+        ("tasks", "statusAt: {isNull: false}".into(), 1),
+        ("tasks", "status: {startsWith: \"En\"}".into(), 1),
+        (
+            "zones",
+            "removedAt: {isNull: true}, source: {eq: MATRIX}".into(),
+            2,
+        ),
+        ("zones", "name: {isNull: true}".into(), 2),
+        ("buildings", "name: {gt: \"Building 00\"}".into(), 1),
+        ("properties", "code: {eq: \"p1\"}".into(), 1),
+        ("activities", "tenant: {eq: \"acme\"}".into(), 5),
+        (
+            "activities",
+            "kind: {notIn: [OTHER_EVENT, LINKED]}, occurredAt: {lt: \"-PT2H\"}".into(),
+            2,
+        ),
+        (
+            "deliveries",
+            "source: {eq: URGENT}, outcome: {eq: PARTLY_QUARANTINED}".into(),
+            1,
+        ),
+        ("deliveries", "receivedAt: {gt: \"-PT1H\"}".into(), 0),
+    ] {
+        let query = format!("{{ {list}(filter: {{{filter}}}) {{ totalCount nodes {{ id }} }} }}");
+        let data = estate.data(&query).await;
+        assert_eq!(data[list]["totalCount"], length, "{query}");
+        assert_eq!(
+            data[list]["nodes"].as_array().unwrap().len(),
+            length,
+            "{query}"
+        );
+    }
+    estate.close().await;
+    Ok(())
+}
+
+async fn filters_have_limits(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let deep = (0..8).fold("isOpen: {eq: true}".to_owned(), |inner, _| {
+        format!("not: {{{inner}}}")
+    });
+    let wide = vec!["{isOpen: {eq: true}}"; 21].join(",");
+    let long = vec!["\"x\""; 101].join(",");
+    for filter in [
+        deep,
+        format!("or: [{wide}]"),
+        format!("kind: {{in: [{long}]}}"),
+    ] {
+        let query = format!("{{ incidents(filter: {{{filter}}}) {{ nodes {{ id }} }} }}");
+        assert_eq!(estate.refusal(&query).await, "LIMIT_EXCEEDED", "{filter}");
+    }
+    estate.close().await;
+    Ok(())
+}

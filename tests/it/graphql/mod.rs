@@ -1,0 +1,19 @@
+//! Reads through the schema, on rows written straight into the tables: no way in is needed to try the way out.
+
+mod estate;
+mod filter;
+mod page;
+mod plan;
+mod shape;
+
+use crate::support::Case;
+
+pub fn tests() -> Vec<Case> {
+    [
+        filter::tests(),
+        page::tests(),
+        plan::tests(),
+        shape::tests(),
+    ]
+    .concat()
+}

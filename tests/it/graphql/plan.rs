@@ -1,0 +1,124 @@
+//! How many statements a read takes: one for each relation and level, however many rows a level has.
+
+use super::estate::{Estate, Extent, SMALL};
+use crate::support::{Case, TestDatabase, case::on_each_engine};
+
+pub fn tests() -> Vec<Case> {
+    on_each_engine![
+        nested_lists_take_one_statement_for_each_relation_and_level,
+        aliases_of_one_object_share_a_statement,
+        what_all_kinds_of_activities_share_is_fetched_once,
+        fragments_and_skipped_fields_are_planned_as_they_run,
+        each_parent_gets_its_own_first_rows,
+    ]
+}
+
+async fn nested_lists_take_one_statement_for_each_relation_and_level(
+    test: TestDatabase,
+) -> anyhow::Result<()> {
+    let extent = Extent {
+        buildings: 20,
+        zones: 5,
+        incidents: 10,
+    };
+    let estate = Estate::build(&test, extent).await?;
+    let query = "{ buildings(first: 20) { nodes { name zones(first: 5) { nodes {
+        name incidents(first: 10) { nodes { code zone { name } } } } } } } }";
+    let data = estate.data(query).await;
+    let buildings = data["buildings"]["nodes"].as_array().unwrap();
+    let zones: Vec<_> = buildings
+        .iter()
+        .flat_map(|building| building["zones"]["nodes"].as_array().unwrap())
+        .collect();
+    let incidents: usize = zones
+        .iter()
+        .map(|zone| zone["incidents"]["nodes"].as_array().unwrap().len())
+        .sum();
+    assert_eq!((buildings.len(), zones.len(), incidents), (20, 100, 1000));
+    assert_eq!(estate.statements(query).await, 4);
+    let deep = "{ incidents(first: 100) { totalCount nodes { building { property { code } sources { code } }
+        zone { level { name } } task { identifier } workOrders(first: 2) { totalCount nodes { statusType
+        statusChanges(first: 2) { nodes { statusType } } notes(first: 2) { nodes { text } } chases(first: 2) { nodes { text } } compliance { answer } } }
+        timeline(first: 2) { totalCount nodes { kind building { name } } } } } }";
+    // incidents and their count; building, property, sources; zone, level; task; work orders and their count, the map
+    // of statuses, changes, their map, notes, chases, answers; timeline and its count, building.
+    assert_eq!(estate.statements(deep).await, 19);
+    estate.close().await;
+    Ok(())
+}
+
+async fn aliases_of_one_object_share_a_statement(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let query = "{ incidents { nodes { a: building { name } b: building { id } } } }";
+    assert_eq!(estate.statements(query).await, 2);
+    let lists = "{ buildings { nodes { open: incidents(first: 1, filter: {isOpen: {eq: true}}) { nodes { isOpen } }
+        closed: incidents(first: 1, filter: {isOpen: {eq: false}}) { nodes { isOpen } } } } }";
+    assert_eq!(estate.statements(lists).await, 3);
+    let data = estate.data(lists).await;
+    let first = &data["buildings"]["nodes"][0];
+    assert_eq!(first["open"]["nodes"][0]["isOpen"], true);
+    assert_eq!(first["closed"]["nodes"][0]["isOpen"], false);
+    estate.close().await;
+    Ok(())
+}
+
+async fn what_all_kinds_of_activities_share_is_fetched_once(
+    test: TestDatabase,
+) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let query = "{ activities { nodes { kind building { name } task { identifier }
+        ... on StatusChanged { statusChange { status } } ... on NoteAdded { note { text } task { reference } }
+        ... on TaskChased { chase { text } } ... on OtherEvent { data } } } }";
+    let data = estate.data(query).await;
+    let nodes = data["activities"]["nodes"].as_array().unwrap();
+    let of = |kind: &str| nodes.iter().find(|node| node["kind"] == kind).unwrap();
+    assert_eq!(of("STATUS_CHANGED")["statusChange"]["status"], "En cours");
+    assert_eq!(of("NOTE_ADDED")["note"]["text"], "Ladder needed");
+    assert_eq!(of("NOTE_ADDED")["task"]["reference"], "80027");
+    assert_eq!(of("NOTE_ADDED")["task"]["identifier"], "t-1");
+    assert_eq!(of("TASK_CHASED")["chase"]["text"], "Please hurry");
+    assert_eq!(of("OTHER_EVENT")["data"]["Shift"], 1);
+    assert_eq!(of("INCIDENT_REPORTED")["building"]["name"], "Building 00");
+    // activities, building, task, status change, note, chase
+    assert_eq!(estate.statements(query).await, 6);
+    estate.close().await;
+    Ok(())
+}
+
+async fn fragments_and_skipped_fields_are_planned_as_they_run(
+    test: TestDatabase,
+) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let query = "query ($no: Boolean = false) { incidents { ...Page edges { node { zone { id } } } } }
+        fragment Page on IncidentConnection { nodes { ... { zone { name } } building @include(if: $no) { name } } }";
+    assert_eq!(estate.statements(query).await, 2);
+    let data = estate.data(query).await;
+    assert!(data["incidents"]["edges"][0]["node"]["zone"]["id"].is_string());
+    assert!(data["incidents"]["nodes"][0].get("building").is_none());
+    estate.close().await;
+    Ok(())
+}
+
+async fn each_parent_gets_its_own_first_rows(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let data = estate
+        .data(
+            "{ buildings { nodes { incidents(first: 2, orderBy: [{field: REPORTED_AT}]) {
+            totalCount pageInfo { hasNextPage } nodes { code building { name } } } name } } }",
+        )
+        .await;
+    for building in data["buildings"]["nodes"].as_array().unwrap() {
+        let incidents = &building["incidents"];
+        assert_eq!(incidents["totalCount"], 6);
+        assert_eq!(incidents["pageInfo"]["hasNextPage"], true);
+        let nodes = incidents["nodes"].as_array().unwrap();
+        assert_eq!(nodes.len(), 2);
+        assert!(
+            nodes
+                .iter()
+                .all(|node| node["building"]["name"] == building["name"])
+        );
+    }
+    estate.close().await;
+    Ok(())
+}
