@@ -125,12 +125,12 @@ pub struct Writer {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Feed {
-    /// How often to look for activities that no signal announced, in seconds: other processes' commits on SQLite.
-    pub poll_seconds: u32,
+    /// How often to look for activities that no signal announced, in milliseconds: other processes' commits on SQLite.
+    pub poll_milliseconds: u32,
     /// How many activities a slow subscriber may lag behind before it reads from the database again.
     pub buffer: usize,
-    /// How often a quiet subscription gets a heartbeat that carries the cursor, in seconds.
-    pub heartbeat_seconds: u32,
+    /// How often a quiet subscription gets a heartbeat that carries the cursor, in milliseconds.
+    pub heartbeat_milliseconds: u32,
 }
 
 /// The limits of `/graphql`.
@@ -203,9 +203,9 @@ impl Default for Writer {
 impl Default for Feed {
     fn default() -> Self {
         Self {
-            poll_seconds: 2,
+            poll_milliseconds: 2_000,
             buffer: 4096,
-            heartbeat_seconds: 20,
+            heartbeat_milliseconds: 20_000,
         }
     }
 }

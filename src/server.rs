@@ -154,9 +154,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
 
 fn feed_settings(config: &Config) -> feed::Settings {
     feed::Settings {
-        poll: Duration::from_secs(config.feed.poll_seconds.into()),
+        poll: Duration::from_millis(config.feed.poll_milliseconds.into()),
         buffer: config.feed.buffer,
-        heartbeat: Duration::from_secs(config.feed.heartbeat_seconds.into()),
+        heartbeat: Duration::from_millis(config.feed.heartbeat_milliseconds.into()),
     }
 }
 

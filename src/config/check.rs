@@ -65,11 +65,14 @@ fn bounds(config: &Config) -> Result<(), String> {
         ("writer.queue", config.writer.queue),
         ("writer.queue_bytes", config.writer.queue_bytes),
         ("writer.batch", config.writer.batch),
-        ("feed.poll_seconds", config.feed.poll_seconds as usize),
+        (
+            "feed.poll_milliseconds",
+            config.feed.poll_milliseconds as usize,
+        ),
         ("feed.buffer", config.feed.buffer),
         (
-            "feed.heartbeat_seconds",
-            config.feed.heartbeat_seconds as usize,
+            "feed.heartbeat_milliseconds",
+            config.feed.heartbeat_milliseconds as usize,
         ),
         ("graphql.max_depth", config.graphql.max_depth),
         ("graphql.max_complexity", config.graphql.max_complexity),

@@ -14,11 +14,14 @@ mod support;
 mod command;
 mod database;
 mod delivery;
+mod durability;
+mod feed;
 mod graphql;
 mod health;
 mod layering;
 mod matrix;
 mod migrations;
+mod nodes;
 mod place;
 mod promise;
 mod refusal;
@@ -34,6 +37,8 @@ fn main() -> ExitCode {
         ("command", command::tests()),
         ("database", database::tests()),
         ("delivery", delivery::tests()),
+        ("durability", durability::tests()),
+        ("feed", feed::tests()),
         ("graphql", graphql::tests()),
         ("health", health::tests()),
         ("layering", layering::tests()),
@@ -43,6 +48,7 @@ fn main() -> ExitCode {
         ("promise", promise::tests()),
         ("refusal", refusal::tests()),
         ("urgent", urgent::tests()),
+        ("nodes", nodes::tests()),
         ("writer", writer::tests()),
     ])
 }

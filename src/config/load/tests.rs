@@ -95,7 +95,7 @@ fn a_misshapen_setting_is_named_with_its_origin() {
     insta::assert_snapshot!(refusal("[writer]\nqueue = 'many'", &[]), @r#"FOLDER/caretaker.toml, line 2: writer.queue: invalid type: string "many", expected usize"#);
     insta::assert_snapshot!(refusal("[writer\n", &[]), @"FOLDER/caretaker.toml, line 1: unclosed table, expected `]`");
     insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTEN", "localhost")]), @"CARETAKER_LISTEN: listen: invalid socket address syntax");
-    insta::assert_snapshot!(refusal("", &[("CARETAKER_FEED__POLL_SECONDS", "-1")]), @"CARETAKER_FEED__POLL_SECONDS: feed.poll_seconds: invalid value: integer `-1`, expected u32");
+    insta::assert_snapshot!(refusal("", &[("CARETAKER_FEED__POLL_MILLISECONDS", "-1")]), @"CARETAKER_FEED__POLL_MILLISECONDS: feed.poll_milliseconds: invalid value: integer `-1`, expected u32");
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub struct Case {
 enum Body {
     Once(fn() -> Running),
     OnEachEngine(fn(TestDatabase) -> Running),
+    OnPostgres(fn(TestDatabase) -> Running),
 }
 
 impl Case {
@@ -43,6 +44,14 @@ impl Case {
         Self {
             name,
             body: Body::OnEachEngine(body),
+        }
+    }
+
+    /// A behaviour that only PostgreSQL has, such as several servers on one database.
+    pub fn on_postgres(name: &'static str, body: fn(TestDatabase) -> Running) -> Self {
+        Self {
+            name,
+            body: Body::OnPostgres(body),
         }
     }
 }
@@ -62,6 +71,14 @@ macro_rules! on_each_engine {
     };
 }
 pub(crate) use on_each_engine;
+
+/// `on_postgres![a, b]`: the cases `async fn a(database: TestDatabase) -> anyhow::Result<()>`, run on PostgreSQL only.
+macro_rules! on_postgres {
+    ($($name:ident),+ $(,)?) => {
+        vec![$($crate::support::Case::on_postgres(stringify!($name), |database| Box::pin($name(database)))),+]
+    };
+}
+pub(crate) use on_postgres;
 
 /// `snapshot!(answer, @"200")`: an inline snapshot that holds for both engines.
 macro_rules! snapshot {
@@ -102,28 +119,32 @@ fn trials(
     ignore_postgres: bool,
 ) -> Vec<Trial> {
     let name = case.name;
-    match case.body {
-        Body::Once(body) => vec![Trial::test(format!("{group}::{name}"), move || {
-            block_on(body)
-        })],
-        Body::OnEachEngine(body) => [Engine::Sqlite, Engine::Postgres]
-            .into_iter()
-            .map(|engine| {
-                let cluster = Arc::clone(cluster);
-                let run = move || {
-                    block_on(|| async move {
-                        let database = TestDatabase::create(engine, &cluster).await?;
-                        let cleanup = database.cleanup(&cluster);
-                        let outcome = body(database).await;
-                        cleanup.await?;
-                        outcome
-                    })
-                };
-                Trial::test(format!("{engine}::{group}::{name}"), run)
-                    .with_ignored_flag(engine == Engine::Postgres && ignore_postgres)
-            })
-            .collect(),
-    }
+    let (engines, body): (&[Engine], _) = match case.body {
+        Body::Once(body) => {
+            return vec![Trial::test(format!("{group}::{name}"), move || {
+                block_on(body)
+            })];
+        }
+        Body::OnEachEngine(body) => (&[Engine::Sqlite, Engine::Postgres], body),
+        Body::OnPostgres(body) => (&[Engine::Postgres], body),
+    };
+    engines
+        .iter()
+        .map(|&engine| {
+            let cluster = Arc::clone(cluster);
+            let run = move || {
+                block_on(|| async move {
+                    let database = TestDatabase::create(engine, &cluster).await?;
+                    let cleanup = database.cleanup(&cluster);
+                    let outcome = body(database).await;
+                    cleanup.await?;
+                    outcome
+                })
+            };
+            Trial::test(format!("{engine}::{group}::{name}"), run)
+                .with_ignored_flag(engine == Engine::Postgres && ignore_postgres)
+        })
+        .collect()
 }
 
 fn block_on<F>(body: impl FnOnce() -> F) -> Result<(), Failed>

@@ -7,11 +7,15 @@
 pub mod case;
 pub mod client;
 pub mod database;
+pub mod event;
+pub mod feed;
+pub mod front;
 pub mod live;
 pub mod look;
 pub mod payload;
 pub mod postgres;
 pub mod process;
+pub mod rows;
 pub mod server;
 
 pub use case::{Case, run};

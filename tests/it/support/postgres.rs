@@ -11,20 +11,25 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use sqlx::{Connection, Executor, PgConnection};
 use uuid::Uuid;
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Stops the server and removes its folder when standard input closes. The kernel closes it whatever ends the test
-/// run, so that a panic, Ctrl-C or `kill -9` leaves nothing behind.
+/// run, so that a panic, Ctrl-C or `kill -9` leaves nothing behind. A line on standard input
+/// ends the server without a goodbye (`pg_ctl stop -m immediate`), the next one starts it again.
 const GUARD: &str = r#"
 folder=$1; shift
-"$@" </dev/null >"$folder/log" 2>&1 &
-server=$!
+start() { "$@" </dev/null >>"$folder/log" 2>&1 & server=$!; }
+start "$@"
 trap '' INT TERM HUP
-while read -r _; do :; done
+while read -r _; do
+    kill -QUIT "$server"
+    wait "$server"
+    read -r _ && start "$@"
+done
 kill -QUIT "$server" 2>/dev/null
 wait "$server"
 cd / && rm -rf "$folder"
@@ -92,6 +97,35 @@ impl Cluster {
             "postgres://caretaker:{}@127.0.0.1:{}/{database}",
             server.password, server.port
         ))
+    }
+
+    /// Ends the server without a goodbye (`pg_ctl stop -m immediate`) and waits until it is gone.
+    pub async fn halt(&self) -> anyhow::Result<()> {
+        self.tell_guard("halt")?;
+        self.until(false).await.context("it did not end")
+    }
+
+    /// Starts the server again after [`Cluster::halt`] and waits until it answers.
+    pub async fn resume(&self) -> anyhow::Result<()> {
+        self.tell_guard("resume")?;
+        self.until(true).await.context("it did not come up again")
+    }
+
+    fn tell_guard(&self, word: &str) -> anyhow::Result<()> {
+        let server = self.server()?;
+        let mut guard = server.guard.lock().map_err(|_| anyhow!("a case failed"))?;
+        let input = guard.stdin.as_mut().context("the guard is gone")?;
+        Ok(writeln!(input, "{word}")?)
+    }
+
+    async fn until(&self, answers: bool) -> anyhow::Result<()> {
+        let url = self.url("postgres")?;
+        let begun = Instant::now();
+        while PgConnection::connect(&url).await.is_ok() != answers {
+            ensure!(begun.elapsed() < START_DEADLINE, "not in time");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
     }
 
     /// Stops the server and waits until its folder is gone.

@@ -1,0 +1,257 @@
+//! P1: what was acknowledged is there after a `kill -9`, and sending everything again changes nothing. P4 beside it: a
+//! subscriber that comes back each time holds exactly what the database holds.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use caretaker::config::Config;
+use caretaker::domain::database::Database;
+use futures_util::future::try_join_all;
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use crate::support::case::{on_each_engine, on_postgres};
+use crate::support::event::incident;
+use crate::support::feed::{Feed, Row, stored};
+use crate::support::front::Front;
+use crate::support::postgres::Cluster;
+use crate::support::process::{command, data_dir};
+use crate::support::rows::{model, texts};
+use crate::support::{Case, Engine, Process, TestDatabase, TestServer};
+
+pub fn tests() -> Vec<Case> {
+    let mut tests = on_each_engine![what_was_acknowledged_outlives_kills_and_repeats];
+    tests.extend(on_postgres![
+        a_restart_of_the_database_costs_answers_but_no_acknowledged_event
+    ]);
+    tests
+}
+
+/// How often the server is killed.
+const KILLS: usize = 4;
+
+async fn what_was_acknowledged_outlives_kills_and_repeats(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let front = Front::open().await?;
+    let mut server = Process::start(&database).await?;
+    front.lead_to(&server.base)?;
+    // A cursor to begin with: a subscriber that has none yet cannot come back to anything.
+    let mut first = Feed::open(&server.base, None).await?;
+    let sent = server.matrix(json!([incident("b", 0, 0)])).await?;
+    assert_eq!(sent.status, 200, "{sent}");
+    let before = first.rows(1).await?;
+    let (tip, tips) = watch::channel(None);
+    let reading = tokio::spawn(read_to_the_end(front.base(), before, tips));
+
+    let record = database.folder().join("record.jsonl");
+    let story = ["--duplicate", "0.1", "--shuffle", "0.2", "--bad", "0.02"];
+    let mut told = simulate(&database, &front.base())
+        .args(["--events", "1500", "--batch", "3", "--seed", "7"])
+        .args(story)
+        .arg("--record")
+        .arg(&record)
+        .spawn()?;
+    for kill in 1..=KILLS {
+        recorded(&record, kill * 80, &mut told).await?;
+        front.hold();
+        server.kill().await?;
+        server = Process::start(&database).await?;
+        front.lead_to(&server.base)?;
+    }
+    let report = report(told).await?;
+    assert!(report["retries"].as_u64() > Some(0), "{report}");
+
+    let beside = Database::open(database.url(), 1).await?;
+    every_recorded_call_is_stored(&record, &beside).await?;
+    let stored = stored(&server.base, None).await?;
+    tip.send_replace(stored.last().cloned());
+    assert_eq!(reading.await??, stored);
+
+    let before = model(&beside).await?;
+    assert!(before["activity"].len() > 1000 && !before["task"].is_empty());
+    let again = simulate(&database, &server.base)
+        .arg("--replay")
+        .arg(&record)
+        .arg("--same-timestamps")
+        .spawn()?;
+    self::report(again).await?;
+    let after = model(&beside).await?;
+    for (table, rows) in before {
+        assert!(rows == after[table], "{table} is not as it was");
+    }
+    beside.close().await;
+    server.kill().await
+}
+
+/// `caretaker simulate` with the credentials of the server.
+fn simulate(database: &TestDatabase, against: &str) -> Command {
+    let mut command = command(database.folder());
+    command
+        .args(["simulate", "--json", "--against", against, "--data-dir"])
+        .arg(data_dir(database))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// What simulate says at its end; it must have got an answer to every call, and the right one.
+async fn report(simulate: Child) -> anyhow::Result<Value> {
+    let output = simulate.wait_with_output().await?;
+    ensure!(output.status.success(), "{output:?}");
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Waits until `count` calls are acknowledged.
+async fn recorded(record: &Path, count: usize, told: &mut Child) -> anyhow::Result<()> {
+    loop {
+        let lines = std::fs::read(record).unwrap_or_default();
+        if lines.iter().filter(|byte| **byte == b'\n').count() >= count {
+            return Ok(());
+        }
+        ensure!(
+            told.try_wait()?.is_none(),
+            "simulate was done before {count} calls"
+        );
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Each line of the record stands in `delivery` with its body.
+async fn every_recorded_call_is_stored(record: &Path, database: &Database) -> anyhow::Result<()> {
+    let bodies = match database.backend() {
+        sea_orm::DbBackend::Sqlite => "SELECT CAST(body AS text) FROM delivery_body",
+        _ => "SELECT convert_from(body, 'UTF8') FROM delivery_body",
+    };
+    let bodies: BTreeSet<String> = texts(database, bodies).await?.into_iter().collect();
+    let lines = std::fs::read_to_string(record)?;
+    for line in lines.lines() {
+        let call: Value = serde_json::from_str(line)?;
+        let body = call["body"].as_str().context("a call without a body")?;
+        ensure!(bodies.contains(body), "acknowledged but not stored: {line}");
+    }
+    Ok(())
+}
+
+/// Follows the feed from the row that `rows` ends with, comes back after each break, and ends at the row that `end`
+/// names.
+async fn read_to_the_end(
+    base: String,
+    mut rows: Vec<Row>,
+    mut end: watch::Receiver<Option<Row>>,
+) -> anyhow::Result<Vec<Row>> {
+    loop {
+        let last = rows.last().map(|(cursor, _)| cursor.clone());
+        let Ok(mut feed) = Feed::open(&base, last.as_deref()).await else {
+            continue;
+        };
+        loop {
+            if end.borrow().is_some() && *end.borrow() == rows.last().cloned() {
+                return Ok(rows);
+            }
+            tokio::select! {
+                told = feed.rows(1) => match told {
+                    Ok(mut row) => rows.append(&mut row),
+                    Err(_) => break,
+                },
+                changed = end.changed() => changed?,
+            }
+        }
+    }
+}
+
+/// How many calls each of the callers has.
+const CALLS: usize = 150;
+/// How many callers there are.
+const CALLERS: usize = 8;
+
+async fn a_restart_of_the_database_costs_answers_but_no_acknowledged_event(
+    _: TestDatabase,
+) -> anyhow::Result<()> {
+    // A server of its own: the other cases go on with theirs.
+    let cluster = Arc::new(Cluster::find());
+    let database = TestDatabase::create(Engine::Postgres, &cluster).await?;
+    let outcome = restart_under_load(&cluster, &database).await;
+    cluster.stop();
+    outcome
+}
+
+async fn restart_under_load(cluster: &Cluster, database: &TestDatabase) -> anyhow::Result<()> {
+    // Only a notification can tell one node of the other's commits.
+    let settings = |config: &mut Config| {
+        config.feed.heartbeat_milliseconds = 50;
+        config.feed.poll_milliseconds = 3_600_000;
+    };
+    let one = TestServer::start_with(database, settings).await?;
+    let other = TestServer::start_with(database, settings).await?;
+    let start = Feed::open(&one.base, None).await?.heartbeat().await?;
+    let (taken, away) = (AtomicUsize::new(0), AtomicUsize::new(0));
+
+    let calling = try_join_all((0..CALLERS).map(|caller| {
+        let (node, taken, away) = ([&one, &other][caller % 2], &taken, &away);
+        async move {
+            for number in caller * CALLS..(caller + 1) * CALLS {
+                insist(node, number, away).await?;
+                taken.fetch_add(1, Ordering::Relaxed);
+            }
+            anyhow::Ok(())
+        }
+    }));
+    let document = "subscription($after: String) {
+        activity(after: $after) { cursor activity { id cursor building { name } incident { name } } }
+    }";
+    let reading = try_join_all([&one, &other].map(|node| async {
+        let variables = json!({ "after": start });
+        let mut feed = Feed::of(&node.base, document, variables, Some(&start)).await?;
+        feed.rows(CALLERS * CALLS).await
+    }));
+    let restarting = async {
+        for restart in 1..=2 {
+            until(|| taken.load(Ordering::Relaxed) > restart * CALLERS * CALLS / 4).await;
+            let before = away.load(Ordering::Relaxed);
+            cluster.halt().await?;
+            until(|| away.load(Ordering::Relaxed) > before).await;
+            cluster.resume().await?;
+        }
+        anyhow::Ok(())
+    };
+    let (_, told, ()) = tokio::try_join!(calling, reading, restarting)?;
+
+    let stored = stored(&one.base, Some(&start)).await?;
+    assert_eq!(stored.len(), CALLERS * CALLS);
+    assert!(told.iter().all(|rows| *rows == stored));
+    one.stop().await?;
+    other.stop().await
+}
+
+/// Sends an incident as a platform does: again while the server asks for it.
+async fn insist(node: &TestServer, number: usize, away: &AtomicUsize) -> anyhow::Result<()> {
+    loop {
+        let answer = node.matrix(json!([incident("b", number, number)])).await?;
+        match answer.status {
+            200 => return Ok(()),
+            503 => {
+                ensure!(!answer.header("retry-after").is_empty(), "{answer}");
+                away.fetch_add(1, Ordering::Relaxed);
+                // Not as long as it asks for: the case shall be short.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            _ => bail!("{answer}"),
+        }
+    }
+}
+
+/// Waits for a condition; the deadline is the case's own.
+async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
