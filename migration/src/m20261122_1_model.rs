@@ -65,6 +65,9 @@ const PLACES: &[&str] = &[
         name {text},
         UNIQUE (source, code)
     ) {options}",
+    // Null is the greatest value on both engines: an order by a nullable column is one by (is null, value).
+    "CREATE INDEX property_name ON property ((name IS NULL), name, id)",
+    "CREATE INDEX property_code ON property (code, id)",
     "CREATE TABLE building (
         id {uuid} NOT NULL PRIMARY KEY,
         site_id {uuid} NOT NULL UNIQUE,
@@ -74,7 +77,7 @@ const PLACES: &[&str] = &[
         latitude {double},
         longitude {double}
     ) {options}",
-    "CREATE INDEX building_property ON building (property_id, id)",
+    "CREATE INDEX building_property ON building (property_id, name, id)",
     "CREATE INDEX building_name ON building (name, id)",
     "CREATE TABLE site (
         id {uuid} NOT NULL PRIMARY KEY,
@@ -102,7 +105,7 @@ const PLACES: &[&str] = &[
         set_by {text} NOT NULL,
         UNIQUE (site_id, code)
     ) {options}",
-    "CREATE INDEX level_building ON level (building_id, id)",
+    "CREATE INDEX level_building ON level (building_id, (name IS NULL), name, id)",
     "CREATE TABLE zone (
         id {uuid} NOT NULL PRIMARY KEY,
         source {text} NOT NULL CHECK (source IN ('MATRIX', 'URGENT')),
@@ -116,9 +119,10 @@ const PLACES: &[&str] = &[
         set_by {text} NOT NULL,
         UNIQUE (site_id, code)
     ) {options}",
-    "CREATE INDEX zone_building ON zone (building_id, name, id)",
-    "CREATE INDEX zone_level ON zone (level_id, id)",
-    "CREATE INDEX zone_name ON zone (name, id)",
+    "CREATE INDEX zone_building ON zone (building_id, (name IS NULL), name, id)",
+    "CREATE INDEX zone_level ON zone (level_id, (name IS NULL), name, id)",
+    "CREATE INDEX zone_name ON zone ((name IS NULL), name, id)",
+    "CREATE INDEX zone_named ON zone (name)",
 ];
 
 const WORK: &[&str] = &[
@@ -153,9 +157,11 @@ const WORK: &[&str] = &[
     ) {options}",
     "CREATE INDEX incident_code ON incident (code)",
     "CREATE INDEX incident_reported ON incident (reported_at, id)",
-    "CREATE INDEX incident_due ON incident (due_at, id)",
+    "CREATE INDEX incident_due ON incident ((due_at IS NULL), due_at, id)",
+    "CREATE INDEX incident_due_at ON incident (due_at)",
     "CREATE INDEX incident_activity ON incident (last_activity_at, id)",
-    "CREATE INDEX incident_completed ON incident (completed_at, id)",
+    "CREATE INDEX incident_completed ON incident ((completed_at IS NULL), completed_at, id)",
+    "CREATE INDEX incident_completed_at ON incident (completed_at)",
     "CREATE INDEX incident_building ON incident (building_id, reported_at, id)",
     "CREATE INDEX incident_building_open ON incident (building_id, is_open, reported_at, id)",
     "CREATE INDEX incident_zone ON incident (zone_id, reported_at, id)",
@@ -221,14 +227,15 @@ const WORK: &[&str] = &[
     "CREATE INDEX task_identifier ON task (identifier)",
     "CREATE INDEX task_incident ON task (incident_id, reported_at, id)",
     "CREATE INDEX task_site ON task (site_id)",
-    "CREATE INDEX task_reported ON task (kind, reported_at, id)",
+    "CREATE INDEX task_kind ON task (kind, reported_at, id)",
+    "CREATE INDEX task_reported ON task (reported_at, id)",
     "CREATE INDEX task_building ON task (building_id, reported_at, id)",
     "CREATE INDEX task_zone ON task (zone_id, reported_at, id)",
     "CREATE INDEX task_tenant ON task (tenant, reported_at, id)",
     "CREATE INDEX task_status ON task (status, reported_at, id)",
     "CREATE INDEX task_state ON task (state, reported_at, id)",
     "CREATE INDEX task_activity ON task (last_activity_at, id)",
-    "CREATE INDEX task_status_at ON task (status_at, id)",
+    "CREATE INDEX task_status_at ON task ((status_at IS NULL), status_at, id)",
     "CREATE TABLE status_change (
         id {uuid} NOT NULL PRIMARY KEY,
         task_id {uuid} NOT NULL REFERENCES task (id),
@@ -293,6 +300,7 @@ const FEED: &[&str] = &[
         data {text}
     ) {options}",
     "CREATE INDEX activity_building ON activity (building_id, occurred_at, seq) WHERE building_id IS NOT NULL",
+    "CREATE INDEX activity_property_feed ON activity (property_id, seq) WHERE property_id IS NOT NULL",
     "CREATE INDEX activity_building_feed ON activity (building_id, seq) WHERE building_id IS NOT NULL",
     "CREATE INDEX activity_zone ON activity (zone_id, occurred_at, seq) WHERE zone_id IS NOT NULL",
     "CREATE INDEX activity_incident ON activity (incident_id, occurred_at, seq) WHERE incident_id IS NOT NULL",
@@ -334,6 +342,7 @@ const DELIVERIES: &[&str] = &[
     ) {options}",
     "CREATE INDEX delivery_received ON delivery (received_at, id)",
     "CREATE INDEX delivery_outcome ON delivery (outcome, received_at, id)",
+    "CREATE INDEX delivery_operation ON delivery (operation, received_at, id)",
     "CREATE INDEX delivery_source ON delivery (source, received_at, id)",
     "CREATE TABLE delivery_body (
         delivery_id {uuid} NOT NULL PRIMARY KEY REFERENCES delivery (id) ON DELETE CASCADE,

@@ -63,13 +63,16 @@ fn any() -> String {
     "*".to_owned()
 }
 
-#[derive(Deserialize)]
+/// What a places file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PlacesFile {
+pub struct Places {
+    /// Its places.
     #[serde(default)]
-    places: Vec<Place>,
+    pub places: Vec<Place>,
+    /// Its properties.
     #[serde(default)]
-    properties: Vec<Property>,
+    pub properties: Vec<Property>,
 }
 
 /// Takes places and properties from the file in the data folder where the settings name none.
@@ -81,11 +84,11 @@ pub(super) fn from_data_dir(config: &mut Config) -> Result<bool, ConfigError> {
     let path = config.data_dir.join(PLACES_FILE);
     let found = places_at(&path)?;
     config.places_file = Some(path);
-    let Some((places, properties)) = found else {
+    let Some(found) = found else {
         return Ok(false);
     };
-    config.places = places;
-    config.properties = properties;
+    config.places = found.places;
+    config.properties = found.properties;
     Ok(true)
 }
 
@@ -93,16 +96,15 @@ pub(super) fn from_data_dir(config: &mut Config) -> Result<bool, ConfigError> {
 ///
 /// # Errors
 /// With the line, when it cannot be understood.
-pub fn places_at(path: &Path) -> Result<Option<(Vec<Place>, Vec<Property>)>, ConfigError> {
+pub fn places_at(path: &Path) -> Result<Option<Places>, ConfigError> {
     let Some(text) = file::read_if_there(path)? else {
         return Ok(None);
     };
-    let found: PlacesFile = file::parse(path, &text)?;
-    let said = Config {
-        places: found.places,
-        properties: found.properties,
+    let found: Places = file::parse(path, &text)?;
+    check::check_places(&Config {
+        places: found.places.clone(),
+        properties: found.properties.clone(),
         ..Config::default()
-    };
-    check::check_places(&said)?;
-    Ok(Some((said.places, said.properties)))
+    })?;
+    Ok(Some(found))
 }

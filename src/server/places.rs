@@ -45,12 +45,12 @@ async fn changed_at(path: &Path) -> Option<SystemTime> {
 }
 
 async fn take_over(path: &Path, database: &Database) -> anyhow::Result<bool> {
-    let Some((places, properties)) = places_at(path)? else {
+    let Some(found) = places_at(path)? else {
         return Ok(false);
     };
     let config = Config {
-        places,
-        properties,
+        places: found.places,
+        properties: found.properties,
         ..Config::default()
     };
     Ok(operator::import(database, &intake::declared(&config), Utc::now()).await?)

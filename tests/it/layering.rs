@@ -61,7 +61,11 @@ async fn modules_use_only_the_layers_below_them() -> anyhow::Result<()> {
 
 async fn modules_stay_away_from_crates_of_other_layers() -> anyhow::Result<()> {
     let mut faults = Vec::new();
-    for (file, module) in sources()? {
+    // A module's own tests look at what it left behind in the database.
+    let sources = sources()?
+        .into_iter()
+        .filter(|(file, _)| !file.ends_with("tests.rs"));
+    for (file, module) in sources {
         let text = code(&std::fs::read_to_string(&file)?);
         let foreign = FOREIGN.iter().filter(|(name, _)| *name == module);
         for foreign in foreign.flat_map(|(_, crates)| *crates) {

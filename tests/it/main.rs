@@ -13,13 +13,19 @@ mod support;
 
 mod command;
 mod database;
+mod delivery;
 mod durability;
 mod feed;
 mod graphql;
 mod health;
 mod layering;
+mod matrix;
 mod migrations;
 mod nodes;
+mod place;
+mod promise;
+mod refusal;
+mod urgent;
 mod writer;
 
 use std::process::ExitCode;
@@ -30,12 +36,18 @@ fn main() -> ExitCode {
     support::run(vec![
         ("command", command::tests()),
         ("database", database::tests()),
+        ("delivery", delivery::tests()),
         ("durability", durability::tests()),
         ("feed", feed::tests()),
         ("graphql", graphql::tests()),
         ("health", health::tests()),
         ("layering", layering::tests()),
+        ("matrix", matrix::tests()),
         ("migrations", migrations::tests()),
+        ("place", place::tests()),
+        ("promise", promise::tests()),
+        ("refusal", refusal::tests()),
+        ("urgent", urgent::tests()),
         ("nodes", nodes::tests()),
         ("writer", writer::tests()),
     ])

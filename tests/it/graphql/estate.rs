@@ -13,10 +13,9 @@ use entity::{
     delivery, delivery_body, incident, level, note, property, quarantine, site, status_change,
     status_type, task, zone,
 };
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Statement};
 use serde_json::{Value, json};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
 use crate::support::TestDatabase;
@@ -30,7 +29,7 @@ pub fn now() -> DateTime<Utc> {
 pub struct Estate {
     pub database: Database,
     pub schema: Schema,
-    statements: Arc<AtomicUsize>,
+    statements: Arc<Mutex<Vec<Statement>>>,
 }
 
 /// How much of everything.
@@ -51,10 +50,10 @@ impl Estate {
         let mut database = Database::open(test.url(), 2).await?;
         migrate::up(&database).await?;
         fill(&database, &extent).await?;
-        let statements = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&statements);
-        database.readers.set_metric_callback(move |_| {
-            counter.fetch_add(1, Ordering::Relaxed);
+        let statements = Arc::default();
+        let list: Arc<Mutex<Vec<Statement>>> = Arc::clone(&statements);
+        database.readers.set_metric_callback(move |info| {
+            list.lock().unwrap().push(info.statement.clone());
         });
         let schema = Schema::new(database.readers.clone(), None, Limits::default());
         Ok(Self {
@@ -92,9 +91,14 @@ impl Estate {
 
     /// How many statements a question takes.
     pub async fn statements(&self, query: &str) -> usize {
-        self.statements.store(0, Ordering::Relaxed);
+        self.last_statements();
         self.data(query).await;
-        self.statements.load(Ordering::Relaxed)
+        self.last_statements().len()
+    }
+
+    /// The statements since the last look.
+    pub fn last_statements(&self) -> Vec<Statement> {
+        std::mem::take(&mut *self.statements.lock().unwrap())
     }
 
     pub async fn close(self) {

@@ -31,6 +31,7 @@ pub struct TestDatabase {
     url: String,
     name: Option<String>,
     folder: TempDir,
+    cluster: Arc<Cluster>,
 }
 
 impl TestDatabase {
@@ -51,7 +52,13 @@ impl TestDatabase {
             url,
             name,
             folder,
+            cluster: Arc::clone(cluster),
         })
+    }
+
+    /// One more of the same engine, for cases that compare two histories; it goes with the whole run.
+    pub async fn another(&self) -> anyhow::Result<Self> {
+        Self::create(self.engine, &self.cluster).await
     }
 
     /// Where it is; a second server or a restarted one finds the same rows here.

@@ -11,6 +11,8 @@ pub mod event;
 pub mod feed;
 pub mod front;
 pub mod live;
+pub mod look;
+pub mod payload;
 pub mod postgres;
 pub mod process;
 pub mod rows;

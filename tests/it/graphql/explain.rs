@@ -1,0 +1,245 @@
+//! How the engines run what is offered: an index serves each filter alone and each order alone, and the lists of many
+//! parents are entered parent by parent.
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+
+use super::estate::{Estate, SMALL};
+use crate::support::{Case, TestDatabase, case::on_each_engine};
+
+pub fn tests() -> Vec<Case> {
+    on_each_engine![
+        an_index_serves_each_order_alone,
+        an_index_serves_each_filter_alone,
+        lists_of_many_parents_are_entered_by_parent,
+    ]
+}
+
+/// Filters that leave the rows of one thing only: those are found by an index and sorted.
+const OF_ONE_THING: [(&str, &str); 5] = [
+    ("tasks", "reference"),
+    ("zones", "name"),
+    ("activities", "zone"),
+    ("activities", "incident"),
+    ("activities", "task"),
+];
+
+/// The plans of the statements that a question takes.
+async fn plans(estate: &Estate, query: &str) -> anyhow::Result<Vec<String>> {
+    estate.last_statements();
+    estate.data(query).await;
+    let mut plans = Vec::new();
+    for statement in estate.last_statements() {
+        plans.push(plan(estate, statement).await?);
+    }
+    assert!(!plans.is_empty(), "{query}");
+    Ok(plans)
+}
+
+async fn plan(estate: &Estate, statement: Statement) -> anyhow::Result<String> {
+    let backend = estate.database.backend();
+    let transaction = estate.database.writer.begin().await?;
+    let (explain, column) = match backend {
+        DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
+        _ => {
+            // The tables are small: what is asked is whether an index can serve, not whether it pays here.
+            let settings = "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off;
+                SET LOCAL enable_incremental_sort = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+            transaction.execute_unprepared(settings).await?;
+            ("EXPLAIN", "QUERY PLAN")
+        }
+    };
+    let sql = format!("{explain} {}", statement.sql);
+    let statement = Statement {
+        sql,
+        values: statement.values,
+        db_backend: backend,
+    };
+    let rows = transaction.query_all_raw(statement).await?;
+    let lines = rows.iter().map(|row| row.try_get::<String>("", column));
+    Ok(lines.collect::<Result<Vec<_>, _>>()?.join("\n"))
+}
+
+fn scans(plan: &str, table: &str) -> bool {
+    plan.lines().map(str::trim_start).any(|line| {
+        let line = line.trim_start_matches("-> ");
+        line == format!("SCAN {table}")
+            || line == "SCAN k"
+            || line.contains(&format!("Seq Scan on {table}"))
+    })
+}
+
+fn sorts(plan: &str) -> bool {
+    plan.contains("TEMP B-TREE FOR ORDER BY")
+        || plan.contains("TEMP B-TREE FOR LAST")
+        || plan.contains("Sort Key")
+}
+
+async fn an_index_serves_each_order_alone(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let mut faults = Vec::new();
+    for (list, table, fields) in [
+        ("properties", "property", ["CODE", "NAME"].as_slice()),
+        ("buildings", "building", &["NAME"]),
+        ("zones", "zone", &["NAME"]),
+        (
+            "incidents",
+            "incident",
+            &["REPORTED_AT", "DUE_AT", "COMPLETED_AT", "LAST_ACTIVITY_AT"],
+        ),
+        (
+            "tasks",
+            "task",
+            &["REPORTED_AT", "STATUS_AT", "LAST_ACTIVITY_AT"],
+        ),
+        ("deliveries", "delivery", &["RECEIVED_AT"]),
+    ] {
+        for field in fields {
+            for direction in ["ASC", "DESC"] {
+                let order = format!("orderBy: [{{field: {field}, direction: {direction}}}]");
+                let query = format!("{{ {list}({order}) {{ nodes {{ id }} }} }}");
+                for plan in plans(&estate, &query).await? {
+                    if scans(&plan, table) || sorts(&plan) {
+                        faults.push(format!("{query}\n{plan}\n"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    estate.close().await;
+    Ok(())
+}
+
+async fn an_index_serves_each_filter_alone(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let data = estate
+        .data("{ buildings(first: 1) { nodes { id property { id } } } zones(first: 1) { nodes { id level { id } } } incidents(first: 1) { nodes { id task { id } } } }")
+        .await;
+    let id = |pointer: &str| data.pointer(pointer).unwrap().to_string();
+    let building = id("/buildings/nodes/0/id");
+    let property = id("/buildings/nodes/0/property/id");
+    let zone = id("/zones/nodes/0/id");
+    let level = id("/zones/nodes/0/level/id");
+    let incident = id("/incidents/nodes/0/id");
+    let task = id("/incidents/nodes/0/task/id");
+    let mut faults = Vec::new();
+    for (list, table, filter) in [
+        ("properties", "property", "code: {eq: \"p\"}".to_owned()),
+        ("properties", "property", "name: {startsWith: \"p\"}".into()),
+        (
+            "buildings",
+            "building",
+            format!("property: {{eq: {property}}}"),
+        ),
+        ("buildings", "building", "name: {startsWith: \"B\"}".into()),
+        ("zones", "zone", format!("building: {{eq: {building}}}")),
+        ("zones", "zone", format!("level: {{eq: {level}}}")),
+        ("zones", "zone", "source: {eq: URGENT}".into()),
+        ("zones", "zone", "name: {eq: \"x\"}".into()),
+        ("zones", "zone", "removedAt: {isNull: true}".into()),
+        (
+            "incidents",
+            "incident",
+            format!("building: {{eq: {building}}}"),
+        ),
+        ("incidents", "incident", format!("zone: {{eq: {zone}}}")),
+        ("incidents", "incident", "kind: {eq: \"x\"}".into()),
+        ("incidents", "incident", "priority: {eq: HIGH}".into()),
+        ("incidents", "incident", "state: {eq: STARTED}".into()),
+        ("incidents", "incident", "isOpen: {eq: true}".into()),
+        (
+            "incidents",
+            "incident",
+            "reportedAt: {gte: \"-P7D\"}".into(),
+        ),
+        ("incidents", "incident", "dueAt: {lt: \"PT1H\"}".into()),
+        (
+            "incidents",
+            "incident",
+            "completedAt: {gte: \"-P7D\"}".into(),
+        ),
+        ("tasks", "task", "kind: {eq: SCHEDULED}".into()),
+        ("tasks", "task", "tenant: {eq: \"acme\"}".into()),
+        ("tasks", "task", "reference: {eq: \"1\"}".into()),
+        ("tasks", "task", "status: {eq: \"x\"}".into()),
+        ("tasks", "task", "state: {eq: STARTED}".into()),
+        ("tasks", "task", format!("building: {{eq: {building}}}")),
+        ("tasks", "task", format!("zone: {{eq: {zone}}}")),
+        ("tasks", "task", format!("incident: {{eq: {incident}}}")),
+        ("tasks", "task", "reportedAt: {gte: \"-P7D\"}".into()),
+        ("tasks", "task", "statusAt: {gte: \"-P7D\"}".into()),
+        ("activities", "activity", "kind: {eq: TASK_CHASED}".into()),
+        (
+            "activities",
+            "activity",
+            format!("property: {{eq: {property}}}"),
+        ),
+        (
+            "activities",
+            "activity",
+            format!("building: {{eq: {building}}}"),
+        ),
+        ("activities", "activity", format!("zone: {{eq: {zone}}}")),
+        (
+            "activities",
+            "activity",
+            format!("incident: {{eq: {incident}}}"),
+        ),
+        ("activities", "activity", format!("task: {{eq: {task}}}")),
+        ("activities", "activity", "tenant: {eq: \"acme\"}".into()),
+        ("deliveries", "delivery", "source: {eq: MATRIX}".into()),
+        ("deliveries", "delivery", "operation: {eq: EVENTS}".into()),
+        ("deliveries", "delivery", "outcome: {eq: CONFLICT}".into()),
+        (
+            "deliveries",
+            "delivery",
+            "receivedAt: {gte: \"-P7D\"}".into(),
+        ),
+    ] {
+        let query = format!("{{ {list}(filter: {{{filter}}}) {{ nodes {{ id }} }} }}");
+        for plan in plans(&estate, &query).await? {
+            let few = OF_ONE_THING
+                .iter()
+                .any(|(of, field)| *of == list && filter.starts_with(field));
+            if scans(&plan, table) || (sorts(&plan) && !few) {
+                faults.push(format!("{query}\n{plan}\n"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    estate.close().await;
+    Ok(())
+}
+
+async fn lists_of_many_parents_are_entered_by_parent(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let mut faults = Vec::new();
+    for query in [
+        "{ buildings { nodes { incidents(first: 3) { totalCount nodes { id } } } } }",
+        "{ buildings { nodes { incidents(first: 3, filter: {isOpen: {eq: true}}) { nodes { id } } } } }",
+        "{ buildings { nodes { zones(first: 3) { nodes { id } } } } }",
+        "{ zones { nodes { incidents(first: 3) { nodes { id } } tasks(first: 3) { nodes { id } } } } }",
+        "{ incidents { nodes { workOrders { nodes { id } } } } }",
+        "{ tasks { nodes { notes { nodes { id } } chases { nodes { id } } statusChanges { nodes { id } } } } }",
+        "{ buildings { nodes { timeline(first: 3) { totalCount nodes { id } } } } }",
+        "{ tasks { nodes { timeline(first: 3, newestFirst: true) { nodes { id } } } } }",
+    ] {
+        for plan in plans(&estate, query).await?.into_iter().skip(1) {
+            let tables = [
+                "incident",
+                "task",
+                "zone",
+                "note",
+                "chase",
+                "status_change",
+                "activity",
+            ];
+            if tables.iter().any(|table| scans(&plan, table)) || sorts(&plan) {
+                faults.push(format!("{query}\n{plan}\n"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    estate.close().await;
+    Ok(())
+}
