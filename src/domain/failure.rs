@@ -49,3 +49,24 @@ pub fn classify(error: &DbErr) -> Failure {
         }
     }
 }
+
+/// Whether a read failed because the database cannot be asked now, not because of what was asked.
+pub fn is_away(error: &DbErr) -> bool {
+    use sqlx::Error;
+    match error {
+        DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            match error.as_ref() {
+                Error::Io(_) | Error::Tls(_) | Error::Protocol(_) => true,
+                Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => true,
+                // Connection exceptions, a lack of resources, shutdown and start; SQLITE_BUSY.
+                Error::Database(error) => error.code().is_some_and(|code| {
+                    let away = ["08", "53", "57P"];
+                    away.iter().any(|class| code.starts_with(class)) || code == "5"
+                }),
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}

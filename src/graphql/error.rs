@@ -4,6 +4,7 @@
 use async_graphql::{Enum, ErrorExtensionValues, ServerError};
 use uuid::Uuid;
 
+use crate::domain::failure;
 use crate::domain::table::DbErr;
 
 /// What went wrong, in `extensions.code` of an error.
@@ -107,16 +108,14 @@ impl Fault {
 
 impl From<DbErr> for Fault {
     fn from(error: DbErr) -> Self {
-        match error {
-            DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => {
-                tracing::warn!(%error, "the database is away");
-                Self::new(
-                    ErrorCode::DatabaseAway,
-                    "the database does not answer now; try again later",
-                )
-            }
-            error => Self::internal(error),
+        if failure::is_away(&error) {
+            tracing::warn!(%error, "the database is away");
+            return Self::new(
+                ErrorCode::DatabaseAway,
+                "the database does not answer now; try again later",
+            );
         }
+        Self::internal(error)
     }
 }
 

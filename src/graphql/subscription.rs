@@ -1,6 +1,9 @@
 //! The root of subscriptions. Each event plans and fetches what is selected below it, as a query does.
 
+use std::time::Duration;
+
 use async_graphql::{Context, Subscription};
+use async_stream::stream;
 use entity::activity;
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 
@@ -15,6 +18,9 @@ use super::selection::Selected;
 use super::slot::Slots;
 use crate::domain::activity::filter::Filter;
 use crate::feed::{self, Event, FeedError, Follow, Tail};
+
+/// The pause before an event that could not be read is tried again.
+const BACKOFF: Duration = Duration::from_millis(500);
 
 /// One step of a live feed.
 #[derive(async_graphql::SimpleObject)]
@@ -91,20 +97,36 @@ async fn follow<'ctx>(
     Ok(told(context, events.await.map_err(fault_of)?.boxed()))
 }
 
-/// Reads what is selected below each event.
+/// Reads what is selected below each event. While the database is away the event waits: one that was passed over would
+/// be missed by a client that goes on with the cursor of the next. Any other fault ends the stream, so that the client
+/// comes back with the last cursor it has.
 fn told<'ctx>(
     context: &'ctx Context<'ctx>,
-    events: BoxStream<'static, Event>,
+    mut events: BoxStream<'static, Event>,
 ) -> impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx {
-    events.then(move |event| async move { Ok(step(context, event).await?) })
+    stream! {
+        while let Some(event) = events.next().await {
+            let told = loop {
+                match step(context, &event).await {
+                    Err(fault) if fault.code == ErrorCode::DatabaseAway => tokio::time::sleep(BACKOFF).await,
+                    told => break told,
+                }
+            };
+            let is_fault = told.is_err();
+            yield told.map_err(Into::into);
+            if is_fault {
+                return;
+            }
+        }
+    }
 }
 
-async fn step(context: &Context<'_>, event: Event) -> Result<ActivityEvent, Fault> {
+async fn step(context: &Context<'_>, event: &Event) -> Result<ActivityEvent, Fault> {
     let selection = Selected::here(context).selection();
     let mut slots = Slots::default();
     let (seq, row) = match event {
         Event::Activity(row) => (row.seq, Some(row)),
-        Event::Heartbeat(seq) => (seq, None),
+        Event::Heartbeat(seq) => (*seq, None),
     };
     let loader = Loader::of(context)?;
     for (name, aliases) in relations(&selection, "ActivityEvent") {
@@ -112,7 +134,8 @@ async fn step(context: &Context<'_>, event: Event) -> Result<ActivityEvent, Faul
             continue;
         }
         for alias in aliases {
-            let rows: Vec<activity::Model> = row.iter().map(|row| (**row).clone()).collect();
+            let rows: Vec<activity::Model> =
+                row.map(|row| row.as_ref().clone()).into_iter().collect();
             let objects = Activity::load(&loader, rows, alias.selection()).await?;
             let activity = objects.into_iter().next();
             slots.put(alias.key(), activity.map(|activity| activity as _));

@@ -34,7 +34,7 @@ pub fn tests() -> Vec<Case> {
 }
 
 /// How often the server is killed.
-const KILLS: usize = 4;
+const KILLS: usize = 3;
 
 async fn what_was_acknowledged_outlives_kills_and_repeats(
     database: TestDatabase,
@@ -48,22 +48,25 @@ async fn what_was_acknowledged_outlives_kills_and_repeats(
     assert_eq!(sent.status, 200, "{sent}");
     let before = first.rows(1).await?;
     let (tip, tips) = watch::channel(None);
-    let reading = tokio::spawn(read_to_the_end(front.base(), before, tips));
+    // Not by the front: the guard of the API admits only callers that name the server's own port.
+    let (base, bases) = watch::channel(server.base.clone());
+    let reading = tokio::spawn(read_to_the_end(bases, before, tips));
 
     let record = database.folder().join("record.jsonl");
     let story = ["--duplicate", "0.1", "--shuffle", "0.2", "--bad", "0.02"];
     let mut told = simulate(&database, &front.base())
-        .args(["--events", "1500", "--batch", "3", "--seed", "7"])
+        .args(["--events", "400", "--batch", "3", "--seed", "7"])
         .args(story)
         .arg("--record")
         .arg(&record)
         .spawn()?;
     for kill in 1..=KILLS {
-        recorded(&record, kill * 80, &mut told).await?;
+        recorded(&record, kill * 40, &mut told).await?;
         front.hold();
         server.kill().await?;
         server = Process::start(&database).await?;
         front.lead_to(&server.base)?;
+        base.send_replace(server.base.clone());
     }
     let report = report(told).await?;
     assert!(report["retries"].as_u64() > Some(0), "{report}");
@@ -75,7 +78,7 @@ async fn what_was_acknowledged_outlives_kills_and_repeats(
     assert_eq!(reading.await??, stored);
 
     let before = model(&beside).await?;
-    assert!(before["activity"].len() > 1000 && !before["task"].is_empty());
+    assert!(before["activity"].len() > 300 && !before["task"].is_empty());
     let again = simulate(&database, &server.base)
         .arg("--replay")
         .arg(&record)
@@ -144,14 +147,20 @@ async fn every_recorded_call_is_stored(record: &Path, database: &Database) -> an
 /// Follows the feed from the row that `rows` ends with, comes back after each break, and ends at the row that `end`
 /// names.
 async fn read_to_the_end(
-    base: String,
+    bases: watch::Receiver<String>,
     mut rows: Vec<Row>,
     mut end: watch::Receiver<Option<Row>>,
 ) -> anyhow::Result<Vec<Row>> {
     loop {
         let last = rows.last().map(|(cursor, _)| cursor.clone());
-        let Ok(mut feed) = Feed::open(&base, last.as_deref()).await else {
-            continue;
+        let base = bases.borrow().clone();
+        let mut feed = match Feed::open(&base, last.as_deref()).await {
+            Ok(feed) => feed,
+            // Killed, and the next one is not there yet.
+            Err(_) => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                continue;
+            }
         };
         loop {
             if end.borrow().is_some() && *end.borrow() == rows.last().cloned() {
@@ -169,7 +178,7 @@ async fn read_to_the_end(
 }
 
 /// How many calls each of the callers has.
-const CALLS: usize = 150;
+const CALLS: usize = 60;
 /// How many callers there are.
 const CALLERS: usize = 8;
 
