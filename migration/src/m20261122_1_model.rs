@@ -306,6 +306,9 @@ const FEED: &[&str] = &[
     "CREATE INDEX activity_incident ON activity (incident_id, occurred_at, seq) WHERE incident_id IS NOT NULL",
     "CREATE INDEX activity_task ON activity (task_id, occurred_at, seq) WHERE task_id IS NOT NULL",
     "CREATE INDEX activity_tenant_feed ON activity (tenant, seq) WHERE tenant IS NOT NULL",
+    "CREATE INDEX activity_occurred ON activity (occurred_at, seq)",
+    // Grows at its end only, as seq does.
+    "CREATE INDEX activity_recorded ON activity (recorded_at, seq)",
     "CREATE INDEX activity_kind_feed ON activity (kind, seq)",
     "CREATE INDEX activity_delivery ON activity (delivery_id, seq) WHERE delivery_id IS NOT NULL",
     // A note that could not be filed is found again by its subject once its task is known.
