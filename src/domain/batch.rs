@@ -88,6 +88,9 @@ pub async fn write(
                 ..new.row
             }),
     );
+    for row in &mut activities {
+        fold::refile(&state, row);
+    }
     store::store(&transaction, &state, &activities).await?;
     let receipts = store_deliveries(&transaction, deliveries, &counts, recorded_at).await?;
     notify(&transaction, &activities).await?;
@@ -185,7 +188,12 @@ async fn store_deliveries(
                 row.last_received_at = row.last_received_at.max(micros(delivery.received_at));
                 // A repeat changes nothing; unless it went better this time, the first outcome stands.
                 if count.facts > count.duplicates {
-                    row.outcome = count.outcome(misfits.len());
+                    *row = delivery::Model {
+                        received_at: row.received_at,
+                        last_received_at: row.last_received_at,
+                        received_count: row.received_count,
+                        ..new_row(delivery, *count)
+                    };
                 }
             }
             None => {
@@ -264,37 +272,38 @@ fn number(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
-/// Whether the database takes `fact`, found out in a transaction that is rolled back.
+/// Whether the database takes `facts` together, found out in a transaction that is rolled back.
 ///
 /// # Errors
 /// Why it does not.
-pub async fn try_fact(
+pub async fn try_facts(
     database: &Database,
-    delivery: &Delivery,
-    fact: &Fact,
+    facts: &[(usize, Fact)],
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     let transaction = begin(database).await?;
     let recorded_at = recorded_at(&transaction, now).await?;
-    let mut state = load::load(&transaction, &[fact]).await?;
-    let (_, folded) = fold::apply(&mut state, fact);
-    let mut activities: Vec<activity::Model> = folded
-        .activities
-        .into_iter()
-        .map(|new| activity::Model {
-            recorded_at,
-            delivery_id: Some(delivery.id),
-            ..new.row
-        })
-        .collect();
+    let facts: Vec<&Fact> = facts.iter().map(|(_, fact)| fact).collect();
+    let mut state = load::load(&transaction, &facts).await?;
+    let mut activities: Vec<activity::Model> = Vec::with_capacity(facts.len());
+    for fact in &facts {
+        activities.extend(
+            fold::apply(&mut state, fact)
+                .1
+                .activities
+                .into_iter()
+                .map(|new| new.row),
+        );
+    }
     activities.extend(
-        fold::finish(&mut state, fact.occurred_at)
+        fold::finish(&mut state, recorded_at)
             .into_iter()
-            .map(|new| activity::Model {
-                recorded_at,
-                ..new.row
-            }),
+            .map(|new| new.row),
     );
+    for row in &mut activities {
+        row.recorded_at = recorded_at;
+        fold::refile(&state, row);
+    }
     let stored = store::store(&transaction, &state, &activities).await;
     transaction.rollback().await?;
     stored

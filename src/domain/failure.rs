@@ -9,12 +9,21 @@ pub enum Failure {
     Data,
     /// Another transaction was in the way: trying again helps.
     Contention,
+    /// The database answered, but neither data nor contention explains its refusal: perhaps one delivery is the cause,
+    /// perhaps the statement. Nothing is quarantined for it.
+    Unclear,
     /// Anything else, an unknown outcome of COMMIT too: nobody is told that anything is stored.
     Away,
 }
 
 /// Classifies by SQLSTATE (classes 22, 23 and 54; 40001 and 40P01) and by SQLite's primary result codes.
 pub fn classify(error: &DbErr) -> Failure {
+    if matches!(
+        error,
+        DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. }
+    ) {
+        return Failure::Unclear;
+    }
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
         error
     else {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::bulk::{self, Keys};
 use super::fact::{Fact, Place, Told, What};
+use super::fold;
 use super::id::{self, SiteKey};
 use super::state::State;
 
@@ -192,7 +193,8 @@ async fn load_acts(
     let tasks = uuids(&keys.tasks);
     // The statuses of every task touched, for its current one; also of a task that held one of these GUIDs before.
     let ids = uuids(&keys.status_changes);
-    let of_tasks = "task_id IN {0} OR task_id IN (SELECT held.task_id FROM status_change held WHERE held.id IN {1})";
+    let of_tasks = "task_id IN (SELECT named.id FROM task named WHERE named.id IN {0} \
+                    UNION SELECT held.task_id FROM status_change held WHERE held.id IN {1})";
     for row in bulk::rows::<status_change::Entity>(
         connection,
         of_tasks,
@@ -205,7 +207,8 @@ async fn load_acts(
     }
     if !keys.chases.is_empty() {
         let ids = uuids(&keys.chases);
-        let of_tasks = "task_id IN {0} OR task_id IN (SELECT held.task_id FROM chase held WHERE held.id IN {1})";
+        let of_tasks = "task_id IN (SELECT named.id FROM task named WHERE named.id IN {0} \
+                    UNION SELECT held.task_id FROM chase held WHERE held.id IN {1})";
         for row in bulk::rows::<chase::Entity>(
             connection,
             of_tasks,
@@ -281,7 +284,7 @@ fn keep_task(keys: &mut KeySet, state: &mut State, row: task::Model) {
     keys.incident_codes.extend(row.external_identifier.clone());
     keys.references.extend(row.reference.clone());
     keys.sites.extend(row.site_id.map(|site| site.0));
-    state.tasks.load(row.id, row);
+    state.load_task(row);
 }
 
 async fn load_incidents(
@@ -296,7 +299,7 @@ async fn load_incidents(
     for row in
         bulk::rows::<incident::Entity>(connection, "code IN {0}", &[Keys::Texts(&codes)]).await?
     {
-        state.incidents.load(row.id, row);
+        state.load_incident(row);
     }
     Ok(())
 }
@@ -325,6 +328,13 @@ async fn load_sites(
                 .get(*site)
                 .filter(|row| row.parent_id != *parent)
         })
+        .chain(
+            state
+                .sites
+                .iter()
+                .map(|(_, row)| row)
+                .filter(|row| fold::is_astray(state, row)),
+        )
         .map(|row| row.building_id.0)
         .collect();
     if !moving.is_empty() {
@@ -376,12 +386,13 @@ pub async fn load_places_of(
     Ok(state)
 }
 
-/// From the sites named up to their roots; a place link is a step up as a parent is.
+/// From the sites named up to their roots; a place link is a step up as a parent is, and
+/// both are taken: once the link goes, the parent counts again.
 const FROM_NAMES: &str = "WITH RECURSIVE up (id) AS (
         SELECT id FROM site WHERE id IN {0}
-        UNION SELECT COALESCE(l.root_site_id, s.parent_id)
+        UNION SELECT above.id
             FROM up JOIN site s ON s.id = up.id LEFT JOIN place_link l ON l.site_id = s.id
-            WHERE COALESCE(l.root_site_id, s.parent_id) IS NOT NULL
+            JOIN site above ON above.id IN (l.root_site_id, s.parent_id)
     ), same (id) AS (
         SELECT id FROM up UNION SELECT l.site_id FROM place_link l JOIN up ON up.id = l.root_site_id
     )

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 
 use entity::{
-    ActivityId, BuildingId, ChaseId, IncidentId, LevelId, NoteId, PropertyId, SiteId,
+    ActivityId, BuildingId, ChaseId, IncidentId, LevelId, NoteId, PropertyId, SiteId, Source,
     StatusChangeId, TaskId, ZoneId, building, chase, incident, level, note, place_link, property,
     site, status_change, task, zone,
 };
@@ -113,12 +113,80 @@ pub struct State {
     pub notes: Table<NoteId, note::Model>,
     /// `chase`
     pub chases: Table<ChaseId, chase::Model>,
+    /// Incidents by Matrix's TaskId.
+    incidents_by_code: HashMap<String, BTreeSet<IncidentId>>,
+    /// Urgent tasks by the external identifier that they have or had in this batch.
+    urgent_by_code: HashMap<String, BTreeSet<TaskId>>,
+    /// Tasks that got a building, a zone or an incident after something had been filed under them.
+    pub moved_tasks: BTreeSet<TaskId>,
+    /// Notes that found their task after they had been filed.
+    pub found_notes: BTreeMap<NoteId, TaskId>,
     /// Timelines that take in activities filed before their place was known.
     pub links: BTreeSet<TimelineLink>,
     /// Sites whose building or zone changed; rows that are not in memory follow by SQL.
     pub rehomed: BTreeSet<Rehomed>,
     /// Sites whose buildings have to be looked at again before the batch is stored.
     pub touched_sites: BTreeSet<SiteId>,
+}
+
+impl State {
+    /// Takes in an incident that the database holds.
+    pub fn load_incident(&mut self, row: incident::Model) {
+        self.incidents_by_code
+            .entry(row.code.clone())
+            .or_default()
+            .insert(row.id);
+        self.incidents.load(row.id, row);
+    }
+
+    /// Sets an incident.
+    pub fn put_incident(&mut self, row: incident::Model) {
+        self.incidents_by_code
+            .entry(row.code.clone())
+            .or_default()
+            .insert(row.id);
+        self.incidents.put(row.id, row);
+    }
+
+    /// Takes in a task that the database holds.
+    pub fn load_task(&mut self, row: task::Model) {
+        self.index_task(&row);
+        self.tasks.load(row.id, row);
+    }
+
+    /// Sets a task.
+    pub fn put_task(&mut self, row: task::Model) {
+        self.index_task(&row);
+        self.tasks.put(row.id, row);
+    }
+
+    fn index_task(&mut self, row: &task::Model) {
+        if let (Source::Urgent, Some(code)) = (row.source, &row.external_identifier) {
+            self.urgent_by_code
+                .entry(code.clone())
+                .or_default()
+                .insert(row.id);
+        }
+    }
+
+    /// The only incident with Matrix's TaskId `code`; none while there are several.
+    pub fn incident_by_code(&self, code: &str) -> Option<IncidentId> {
+        self.incidents_by_code
+            .get(code)
+            .filter(|found| found.len() == 1)?
+            .first()
+            .copied()
+    }
+
+    /// The Urgent tasks whose external identifier is `code`.
+    pub fn urgent_by_code(&self, code: &str) -> Vec<task::Model> {
+        let found = self.urgent_by_code.get(code).into_iter().flatten();
+        found
+            .filter_map(|id| self.tasks.get(*id))
+            .filter(|row| row.external_identifier.as_deref() == Some(code))
+            .cloned()
+            .collect()
+    }
 }
 
 /// "The timeline of `subject` takes in what was filed under `from`."

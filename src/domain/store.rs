@@ -138,6 +138,10 @@ const ADOPT_TIMELINE: &str = "INSERT INTO activity_link (subject_id, seq, occurr
     SELECT s.building_id, a.seq, a.occurred_at
         FROM activity_link l JOIN activity a ON a.seq = l.seq JOIN site s ON s.id = a.site_id
         WHERE l.subject_id IN {1} AND s.id IN {0} AND a.building_id <> s.building_id
+    UNION
+    SELECT s.building_id, l.seq, l.occurred_at
+        FROM site s JOIN task t ON t.site_id = s.id JOIN activity_link l ON l.subject_id = t.id
+        WHERE s.id IN {0}
     ON CONFLICT (subject_id, seq) DO NOTHING";
 
 /// Timelines take in what was filed before its place was known.
@@ -156,15 +160,22 @@ async fn link(connection: &impl ConnectionTrait, links: &[TimelineLink]) -> Resu
             LinkFrom::Task(_) => None,
         })
         .collect();
-    link_by(connection, "a.task_id = pair.filed", &of_tasks).await?;
+    // Notes first: what was linked to a task goes where the task goes.
+    let note = "activity a WHERE a.subject_id = pair.filed AND a.task_id IS NULL AND a.kind = 'NOTE_ADDED'";
+    link_by(connection, note, &of_notes).await?;
     link_by(
         connection,
-        "a.subject_id = pair.filed AND a.task_id IS NULL AND a.kind = 'NOTE_ADDED'",
-        &of_notes,
+        "activity a WHERE a.task_id = pair.filed",
+        &of_tasks,
     )
-    .await
+    .await?;
+    let linked =
+        "activity_link l CROSS JOIN activity a WHERE l.subject_id = pair.filed AND a.seq = l.seq";
+    link_by(connection, linked, &of_tasks).await
 }
 
+/// `filed` names the activities `a` that were filed under `pair.filed`. CROSS JOIN keeps SQLite from walking the
+/// activities and looking for the pair.
 async fn link_by(
     connection: &impl ConnectionTrait,
     filed: &str,
@@ -186,8 +197,8 @@ async fn link_by(
     };
     let sql = format!(
         "INSERT INTO {} (subject_id, seq, occurred_at)
-         SELECT pair.subject, a.seq, a.occurred_at FROM {pair} JOIN activity a ON {filed}
-             WHERE pair.subject NOT IN (COALESCE(a.building_id, a.id), COALESCE(a.zone_id, a.id),
+         SELECT pair.subject, a.seq, a.occurred_at FROM {pair} CROSS JOIN {filed}
+             AND pair.subject NOT IN (COALESCE(a.building_id, a.id), COALESCE(a.zone_id, a.id),
                                         COALESCE(a.incident_id, a.id), COALESCE(a.task_id, a.id))
          ON CONFLICT (subject_id, seq) DO NOTHING",
         sea_orm::EntityName::table_name(&table)

@@ -19,6 +19,8 @@ use super::database::Database;
 use super::delivery::{Delivery, Receipt};
 use super::failure::{self, Failure};
 
+/// How many bytes of bodies one transaction takes, unless a single delivery has more.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// How many facts one transaction takes, unless a single delivery has more.
 const MOST_FACTS: usize = 5_000;
 /// How often a batch that lost against another transaction is tried again at once.
@@ -163,6 +165,13 @@ async fn write(
     while let Some(part) = parts.pop_front() {
         match write_retrying(database, part, clock).await {
             Ok(receipts) => results.extend(receipts.into_iter().map(Ok)),
+            // What only some delivery causes must not cost the others their answer.
+            Err(error) if failure::classify(&error) == Failure::Unclear && part.len() > 1 => {
+                tracing::warn!(%error, deliveries = part.len(), "a batch failed and is tried in halves");
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.push_front(second);
+                parts.push_front(first);
+            }
             Err(error) if failure::classify(&error) == Failure::Data => match part {
                 [one] => results.push(quarantine(database, one, &error, clock).await),
                 _ => {
@@ -183,14 +192,16 @@ async fn write(
 /// Consecutive deliveries that share a transaction.
 fn transactions(deliveries: &[Delivery]) -> VecDeque<&[Delivery]> {
     let mut parts = VecDeque::new();
-    let (mut start, mut facts) = (0, 0);
+    let (mut start, mut facts, mut bytes) = (0, 0, 0);
     for (index, delivery) in deliveries.iter().enumerate() {
-        let more = delivery.content.facts.len();
-        if index > start && facts + more > MOST_FACTS {
+        let (more_facts, more_bytes) = (delivery.content.facts.len(), delivery.body.len());
+        let is_full = facts + more_facts > MOST_FACTS || bytes + more_bytes > MOST_BYTES;
+        if index > start && is_full {
             parts.push_back(&deliveries[start..index]);
-            (start, facts) = (index, 0);
+            (start, facts, bytes) = (index, 0, 0);
         }
-        facts += more;
+        facts += more_facts;
+        bytes += more_bytes;
     }
     parts.push_back(&deliveries[start..]);
     parts
@@ -201,12 +212,19 @@ async fn write_retrying(
     deliveries: &[Delivery],
     clock: &Clock,
 ) -> Result<Vec<Receipt>, DbErr> {
+    retrying(|| batch::write(database, deliveries, clock())).await
+}
+
+/// Runs `transaction` again while it loses against others, a few times.
+async fn retrying<T, F: Future<Output = Result<T, DbErr>>>(
+    transaction: impl Fn() -> F,
+) -> Result<T, DbErr> {
     let mut attempt = 0;
     loop {
-        match batch::write(database, deliveries, clock()).await {
+        match transaction().await {
             Err(error) if attempt < RETRIES && failure::classify(&error) == Failure::Contention => {
                 attempt += 1;
-                tracing::warn!(%error, attempt, "a batch lost against another transaction and is tried again");
+                tracing::warn!(%error, attempt, "a transaction lost against another and is tried again");
                 tokio::time::sleep(Duration::from_millis(20 * u64::from(attempt))).await;
             }
             result => return result,
@@ -224,15 +242,24 @@ async fn quarantine(
     tracing::error!(%error, delivery = %delivery.id.0, "the database refused a delivery; its elements are tried singly");
     let mut delivery = delivery.clone();
     let mut refused = Vec::new();
-    for (element, fact) in std::mem::take(&mut delivery.content.facts) {
-        match batch::try_fact(database, &delivery, &fact, clock()).await {
-            Ok(()) => delivery.content.facts.push((element, fact)),
-            Err(error) if failure::classify(&error) == Failure::Data => {
-                tracing::warn!(%error, element, "an element is quarantined");
-                refused.push(batch::refused(&delivery, element));
-            }
+    let facts = std::mem::take(&mut delivery.content.facts);
+    let mut parts = VecDeque::from([facts.as_slice()]);
+    while let Some(part) = parts.pop_front() {
+        match retrying(|| batch::try_facts(database, part, clock())).await {
+            Ok(()) => delivery.content.facts.extend_from_slice(part),
+            Err(error) if failure::classify(&error) == Failure::Data => match part {
+                [(element, _)] => {
+                    tracing::warn!(%error, element, "an element is quarantined");
+                    refused.push(batch::refused(&delivery, *element));
+                }
+                _ => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.push_front(second);
+                    parts.push_front(first);
+                }
+            },
             Err(error) => {
-                tracing::error!(%error, "an element could not be tried");
+                tracing::error!(%error, "elements could not be tried");
                 return Err(Unavailable::DatabaseAway);
             }
         }

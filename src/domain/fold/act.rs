@@ -183,7 +183,7 @@ pub(super) fn show_status(state: &mut State, task: TaskId) {
             row.status_change_id = None;
         }
     }
-    state.tasks.put(task, row);
+    state.put_task(row);
 }
 
 fn count_chases(state: &mut State, task: TaskId) {
@@ -198,5 +198,5 @@ fn count_chases(state: &mut State, task: TaskId) {
     };
     row.chase_count = i32::try_from(times.len()).unwrap_or(i32::MAX);
     row.last_chased_at = times.into_iter().max();
-    state.tasks.put(task, row);
+    state.put_task(row);
 }

@@ -2,12 +2,12 @@
 
 use entity::{Change, Json, NoteId, Source, TaskId, TaskKind, task};
 
-use super::{Folded, Linked, Told, place, work};
+use super::{Folded, Linked, Told, place};
 use crate::domain::diff;
 use crate::domain::fact::{Description, Fact, class};
 use crate::domain::id;
 use crate::domain::register::Registers;
-use crate::domain::state::{LinkFrom, State, TimelineLink};
+use crate::domain::state::State;
 
 /// An Urgent task, known from its first mention on.
 pub(super) fn mention(
@@ -40,7 +40,7 @@ pub(super) fn mention(
     );
     row.reported_at = row.reported_at.min(fact.occurred_at);
     row.last_activity_at = row.last_activity_at.max(fact.occurred_at);
-    state.tasks.put(id, row);
+    state.put_task(row);
     (id, before)
 }
 
@@ -135,7 +135,7 @@ pub(super) fn describe(
         registers.write_some("site_id", &mut row.site_id, site);
         registers.write("raw", &mut row.raw, Some(told.raw.clone()));
         row.is_described = true;
-        state.tasks.put(id, row);
+        state.put_task(row);
     }
     super::act::show_status(state, id);
     rehome(state, id);
@@ -176,8 +176,8 @@ fn rehome(state: &mut State, id: TaskId) {
     row.incident_id = row
         .external_identifier
         .as_deref()
-        .and_then(|code| work::incident_by_code(state, code));
-    state.tasks.put(id, row);
+        .and_then(|code| state.incident_by_code(code));
+    state.put_task(row);
 }
 
 /// Tells that a task known before now has a building, a zone or an incident, and lets their timelines take in what it
@@ -221,23 +221,7 @@ fn link_if_moved(
     if changes.is_empty() {
         return;
     }
-    let subjects = [
-        row.building_id
-            .filter(|_| before.building_id != row.building_id)
-            .map(|id| id.0),
-        row.zone_id
-            .filter(|_| before.zone_id != row.zone_id)
-            .map(|id| id.0),
-        row.incident_id
-            .filter(|_| before.incident_id != row.incident_id)
-            .map(|id| id.0),
-    ];
-    for subject in subjects.into_iter().flatten() {
-        state.links.insert(TimelineLink {
-            subject,
-            from: LinkFrom::Task(id),
-        });
-    }
+    state.moved_tasks.insert(id);
     folded.linked.push(Linked {
         id: id::activity(&("linked", id, fact.id)),
         task: id,
@@ -247,17 +231,12 @@ fn link_if_moved(
 
 /// After an incident event: the Urgent tasks that name its TaskId.
 pub(super) fn join_tasks(state: &mut State, code: &str, fact: &Fact, folded: &mut Folded) {
-    let incident = work::incident_by_code(state, code);
-    let tasks: Vec<task::Model> = state
-        .tasks
-        .iter()
-        .filter(|(_, row)| {
-            row.source == Source::Urgent
-                && row.external_identifier.as_deref() == Some(code)
-                && row.incident_id != incident
-        })
-        .map(|(_, row)| row.clone())
-        .collect();
+    let incident = state.incident_by_code(code);
+    let tasks = state
+        .urgent_by_code(code)
+        .into_iter()
+        .filter(|row| row.incident_id != incident)
+        .collect::<Vec<_>>();
     for before in tasks {
         let id = before.id;
         rehome(state, id);
@@ -266,7 +245,7 @@ pub(super) fn join_tasks(state: &mut State, code: &str, fact: &Fact, folded: &mu
 }
 
 /// After a task became known or got another reference: the notes that name it by its reference only.
-pub(super) fn join_notes(state: &mut State, tenant: &str) {
+pub(super) fn join_notes(state: &mut State, tenant: &str, fact: &Fact, folded: &mut Folded) {
     let notes: Vec<(NoteId, Option<TaskId>)> = state
         .notes
         .iter()
@@ -281,14 +260,24 @@ pub(super) fn join_notes(state: &mut State, tenant: &str) {
             continue;
         }
         let mut note = note.clone();
-        note.task_id = task;
+        let from = std::mem::replace(&mut note.task_id, task);
         state.notes.put(id, note);
-        if let Some(task) = task {
-            state.links.insert(TimelineLink {
-                subject: task.0,
-                from: LinkFrom::Note(id),
-            });
-        }
+        let Some(task) = task else {
+            state.found_notes.remove(&id);
+            continue;
+        };
+        state.found_notes.insert(id, task);
+        let change = Change {
+            of: id.0,
+            field: "note.task_id".to_owned(),
+            from: from.map(|task| task.0.to_string()).into(),
+            to: task.0.to_string().into(),
+        };
+        folded.linked.push(Linked {
+            id: id::activity(&("linked", id, fact.id)),
+            task,
+            changes: vec![change],
+        });
     }
 }
 

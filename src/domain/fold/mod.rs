@@ -18,7 +18,7 @@ mod work;
 use chrono::{DateTime, Utc};
 use entity::{
     ActivityId, ActivityKind, BuildingId, Change, IncidentId, Json, SetBy, SiteId, Source, TaskId,
-    TaskKind, activity, place_link, task,
+    TaskKind, activity, place_link, site, task,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -26,7 +26,7 @@ use uuid::Uuid;
 use self::place::Filed;
 use super::fact::{Fact, What};
 use super::id::{self, SiteKey};
-use super::state::State;
+use super::state::{LinkFrom, State, TimelineLink};
 
 /// What became of one fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub fn apply(state: &mut State, fact: &Fact) -> (Verdict, Folded) {
         What::Chase(told) => act::chase(state, fact, told),
     };
     if let Some(tenant) = &told.tenant {
-        description::join_notes(state, tenant);
+        description::join_notes(state, tenant, fact, &mut folded);
     }
     let verdict = if told.conflict {
         Verdict::Conflict
@@ -149,6 +149,7 @@ fn again(state: &mut State, fact: &Fact) {
 /// moved to another building.
 pub fn finish(state: &mut State, at: DateTime<Utc>) -> Vec<NewActivity> {
     place::finish(state);
+    link_timelines(state);
     let moved: Vec<_> = state
         .rehomed
         .iter()
@@ -173,6 +174,58 @@ pub fn finish(state: &mut State, at: DateTime<Utc>) -> Vec<NewActivity> {
             activity(id, ActivityKind::Linked, at, told, None)
         })
         .collect()
+}
+
+/// The timelines that take in what was filed before its place was known: those of where the tasks stand at the end.
+fn link_timelines(state: &mut State) {
+    let tasks = std::mem::take(&mut state.moved_tasks)
+        .into_iter()
+        .map(|task| (task, LinkFrom::Task(task)));
+    let notes = std::mem::take(&mut state.found_notes)
+        .into_iter()
+        .map(|(note, task)| (task, LinkFrom::Note(note)));
+    for (task, from) in tasks.chain(notes).collect::<Vec<_>>() {
+        let Some(row) = state.tasks.get(task) else {
+            continue;
+        };
+        let places = [
+            row.building_id.map(|id| id.0),
+            row.zone_id.map(|id| id.0),
+            row.incident_id.map(|id| id.0),
+            Some(task.0).filter(|_| matches!(from, LinkFrom::Note(_))),
+        ];
+        state.links.extend(
+            places
+                .into_iter()
+                .flatten()
+                .map(|subject| TimelineLink { subject, from }),
+        );
+    }
+}
+
+/// Files an activity of this batch under where its site stands at the end of the batch: on the way there, a site may
+/// have stood under a building that nobody will ever see.
+pub fn refile(state: &State, row: &mut activity::Model) {
+    let Some(site) = row.site_id else { return };
+    let filed = place::filed(state, site, None);
+    row.building_id = filed.building;
+    row.property_id = filed.property.or(row.property_id);
+    if state
+        .sites
+        .get(site)
+        .is_some_and(|site| site.source == Source::Urgent)
+    {
+        row.zone_id = filed.zone;
+    }
+}
+
+/// Whether a site is stored under another building than the root of its chain.
+pub fn is_astray(state: &State, row: &site::Model) -> bool {
+    let root = place::root(state, row.id);
+    state
+        .sites
+        .get(root)
+        .is_some_and(|root| place::key_of(root).building() != row.building_id)
 }
 
 /// Takes in the operator's word on places: the sites it names are known from now on, and all that it moves is settled.

@@ -131,7 +131,10 @@ pub(super) fn site(state: &mut State, key: &SiteKey) -> SiteId {
             set_by: Json(SetBy::new()),
         };
         state.sites.put(id, row);
-        settle(state, id);
+        // A site that nobody spoke of before is its own root, unless the operator says otherwise.
+        if state.place_links.contains_key(&id) {
+            settle(state, id);
+        }
     }
     state.touched_sites.insert(id);
     id

@@ -94,10 +94,8 @@ fn fold(facts: &[Fact], batch: usize) -> Outcome {
 
 /// The state as a later batch loads it.
 fn stored(state: State) -> State {
-    let mut next = State {
-        known: state.known.clone(),
-        ..State::default()
-    };
+    let mut next = State::default();
+    next.known = state.known.clone();
     state
         .properties
         .iter()
@@ -121,11 +119,11 @@ fn stored(state: State) -> State {
     state
         .incidents
         .iter()
-        .for_each(|(id, row)| next.incidents.load(*id, row.clone()));
+        .for_each(|(_, row)| next.load_incident(row.clone()));
     state
         .tasks
         .iter()
-        .for_each(|(id, row)| next.tasks.load(*id, row.clone()));
+        .for_each(|(_, row)| next.load_task(row.clone()));
     state
         .status_changes
         .iter()
@@ -474,7 +472,7 @@ fn a_note_without_task_identifier_waits_for_its_task_and_lets_go_when_a_second_h
     assert_eq!(task_of(&state), None);
     apply(&mut state, &created("u1"));
     assert_eq!(task_of(&state), Some(id::urgent_task("t", "u1")));
-    assert_eq!(state.links.len(), 1);
+    assert_eq!(state.found_notes.len(), 1);
     apply(&mut state, &created("u2"));
     assert_eq!(task_of(&state), None);
 }

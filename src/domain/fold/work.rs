@@ -1,9 +1,7 @@
 //! Matrix work: incidents with their own work orders, and tasks.
 
 use chrono::{DateTime, Utc};
-use entity::{
-    Change, IncidentId, Json, Priority, SetBy, Setter, Source, TaskKind, WorkState, incident, task,
-};
+use entity::{Change, Json, Priority, SetBy, Setter, Source, TaskKind, WorkState, incident, task};
 
 use super::{Told, place};
 use crate::domain::diff;
@@ -114,8 +112,8 @@ pub(super) fn incident(state: &mut State, fact: &Fact, work: &Work) -> Told {
         changes: changes(state, setter, before.as_ref(), &row),
         conflict: false,
     };
-    state.tasks.put(order.id, order);
-    state.incidents.put(id, row);
+    state.put_task(order);
+    state.put_incident(row);
     told
 }
 
@@ -249,7 +247,7 @@ pub(super) fn matrix_task(state: &mut State, fact: &Fact, work: &Work) -> Told {
         changes,
         conflict: false,
     };
-    state.tasks.put(id, row);
+    state.put_task(row);
     told
 }
 
@@ -259,13 +257,4 @@ fn earliest(
     occurred: DateTime<Utc>,
 ) -> DateTime<Utc> {
     known.min(occurred).min(start.unwrap_or(occurred))
-}
-
-/// The only incident with Matrix's TaskId `code`; none while there are several.
-pub(super) fn incident_by_code(state: &State, code: &str) -> Option<IncidentId> {
-    let mut found = state.incidents.iter().filter(|(_, row)| row.code == code);
-    match (found.next(), found.next()) {
-        (Some((id, _)), None) => Some(*id),
-        _ => None,
-    }
 }

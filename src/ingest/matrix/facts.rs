@@ -51,6 +51,8 @@ impl Event<'_> {
         (
             Source::Matrix,
             self.principal.clone(),
+            // Part of an incident's identity; where the principal is a property, only this tells buildings apart.
+            self.building.clone(),
             self.module.clone(),
             self.name.clone(),
             subject,
