@@ -57,6 +57,8 @@ pub struct Config {
     pub database_url: Option<SecretString>,
     /// What is logged, in the words of `tracing`'s `EnvFilter`: a level for all, others by module.
     pub log: String,
+    /// How long calls in flight may take to end once the server was told to stop, in seconds.
+    pub drain_seconds: u32,
     /// SmartClean Matrix's webhook.
     pub matrix: Matrix,
     /// Techniche Urgent's webhooks.
@@ -143,6 +145,8 @@ pub struct Graphql {
     pub max_complexity: usize,
     /// The longest request body, in bytes.
     pub max_body_bytes: usize,
+    /// How long one request, or one event of a subscription, may take, in seconds.
+    pub timeout_seconds: u32,
     /// Whether the schema can be asked for. GraphiQL needs it.
     pub introspection: bool,
 }
@@ -154,6 +158,7 @@ impl Default for Config {
             data_dir: PathBuf::from("./data"),
             database_url: None,
             log: "warn,caretaker=info".to_owned(),
+            drain_seconds: 10,
             matrix: Matrix::default(),
             urgent: Urgent::default(),
             writer: Writer::default(),
@@ -216,6 +221,7 @@ impl Default for Graphql {
             max_depth: 16,
             max_complexity: 200_000,
             max_body_bytes: 256 * 1024,
+            timeout_seconds: 10,
             introspection: true,
         }
     }

@@ -1,5 +1,6 @@
 //! The server: everything built once, in order, and taken down in the opposite order.
 
+mod connection;
 pub mod greeting;
 mod intake;
 mod places;
@@ -8,13 +9,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow, bail};
 use chrono::Utc;
 use sea_orm::DbBackend;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::timeout;
+
+use connection::Cuttable;
 
 use crate::config::Config;
 use crate::domain::database::Database;
@@ -33,6 +37,9 @@ const READERS: u32 = 6;
 
 /// How long the body of a call may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the database may take to close: a query that nobody waits for any more may still run.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A server that answers.
 #[derive(Debug)]
@@ -89,7 +96,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     };
     let (writer, writing) =
         Writer::start(database.clone(), limits, Arc::clone(&clock), wake.clone());
-    let (tail, _tailing) = Tail::start(database.readers.clone(), wakes, feed_settings(&config))
+    let (tail, tailing) = Tail::start(database.feed.clone(), wakes, feed_settings(&config))
         .await
         .context("the feed")?;
     let watched = wake.clone();
@@ -105,7 +112,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         .clone()
         .map(|path| tokio::spawn(places::watch(path, database.clone(), watched)));
 
-    let (stop, mut stopping) = watch::channel(false);
+    let (stop, stopping) = watch::channel(false);
     let (matrix, urgent) = gates;
     let intake = Arc::new(Intake::new(
         writer.clone(),
@@ -131,25 +138,91 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         readiness: readiness(&database, writer),
         guard: Guard::new(address),
     });
+    let (cut, cuts) = watch::channel(false);
+    let listener = Cuttable::new(listener, cuts);
+    let until_stopped = told(stopping.clone());
+    let serving = tokio::spawn(async move {
+        axum::serve(listener, router)
+            .with_graceful_shutdown(until_stopped)
+            .await
+    });
+    let parts = Parts {
+        serving,
+        writing,
+        tailing,
+        stopping,
+        cut,
+    };
+    let drain = Duration::from_secs(config.drain_seconds.into());
     let task = tokio::spawn(async move {
-        let until_stopped = async move {
-            let _ = stopping.wait_for(|stop| *stop).await;
-        };
-        let served = axum::serve(listener, router).with_graceful_shutdown(until_stopped);
-        served.await.context("the listener")?;
-        // The router is gone and with it every way to the writer: it ends when its queue is empty.
-        writing.await.context("the writer's task")?;
+        let outcome = parts.run(drain).await;
         for task in [listening, watching].into_iter().flatten() {
             task.abort();
         }
-        database.close().await;
-        Ok(())
+        if timeout(CLOSE_TIMEOUT, database.close()).await.is_err() {
+            tracing::warn!("the database did not close in time");
+        }
+        outcome
     });
     Ok(Running {
         address,
         stop,
         task,
     })
+}
+
+/// What runs while the server does.
+struct Parts {
+    serving: JoinHandle<std::io::Result<()>>,
+    writing: JoinHandle<()>,
+    tailing: JoinHandle<()>,
+    stopping: watch::Receiver<bool>,
+    cut: watch::Sender<bool>,
+}
+
+impl Parts {
+    /// Until the server was told to stop and everything taken is stored, or until a part of it has ended unasked.
+    async fn run(mut self, drain: Duration) -> anyhow::Result<()> {
+        let outcome = tokio::select! {
+            () = told(self.stopping.clone()) => Ok(()),
+            served = &mut self.serving => {
+                served.context("the listener's task")?.context("the listener")?;
+                return Err(anyhow!("the listener ended unasked"));
+            }
+            ended = &mut self.writing => Err(unasked("writer", ended)),
+            ended = &mut self.tailing => Err(unasked("feed", ended)),
+        };
+        if outcome.is_err() {
+            self.serving.abort();
+            self.cut.send_replace(true);
+            return outcome;
+        }
+        let served = match timeout(drain, &mut self.serving).await {
+            Ok(served) => served,
+            Err(_) => {
+                tracing::warn!("calls in flight did not end in time and are cut off");
+                self.cut.send_replace(true);
+                self.serving.await
+            }
+        };
+        served
+            .context("the listener's task")?
+            .context("the listener")?;
+        // The router is gone and with it every way to the writer: it ends when its queue is empty.
+        self.writing.await.context("the writer's task")
+    }
+}
+
+async fn told(mut told: watch::Receiver<bool>) {
+    // A server whose handle was dropped stops too.
+    let _ = told.wait_for(|told| *told).await;
+}
+
+fn unasked(part: &str, ended: Result<(), JoinError>) -> anyhow::Error {
+    match ended {
+        Ok(()) => anyhow!("the {part}'s task ended unasked"),
+        Err(error) => anyhow!(error).context(format!("the {part}'s task failed")),
+    }
 }
 
 fn feed_settings(config: &Config) -> feed::Settings {
@@ -165,6 +238,7 @@ fn graphql_limits(config: &Config) -> limits::Limits {
         depth: config.graphql.max_depth,
         complexity: config.graphql.max_complexity,
         introspection: config.graphql.introspection,
+        timeout: Duration::from_secs(config.graphql.timeout_seconds.into()),
         ..limits::Limits::default()
     }
 }
@@ -175,7 +249,7 @@ fn readiness(database: &Database, writer: Writer) -> Readiness {
         .with("database", move || {
             let database = reached.clone();
             async move {
-                database.readers.ping().await.map_err(|error| {
+                database.feed.ping().await.map_err(|error| {
                     tracing::warn!(%error, "the database does not answer");
                     "unreachable".to_owned()
                 })
@@ -218,7 +292,10 @@ pub async fn serve(config: Config, greet: impl FnOnce(SocketAddr)) -> anyhow::Re
     tokio::select! {
         signal = told_to_stop() => {
             tracing::info!(signal = signal?, "stopping");
-            running.stop().await
+            tokio::select! {
+                stopped = running.stop() => stopped,
+                signal = told_to_stop() => bail!("stopped at once by a second signal ({})", signal?),
+            }
         }
         failed = &mut running.task => failed.context("the server's task")?,
     }

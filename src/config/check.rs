@@ -77,6 +77,10 @@ fn bounds(config: &Config) -> Result<(), String> {
         ("graphql.max_depth", config.graphql.max_depth),
         ("graphql.max_complexity", config.graphql.max_complexity),
         ("graphql.max_body_bytes", config.graphql.max_body_bytes),
+        (
+            "graphql.timeout_seconds",
+            config.graphql.timeout_seconds as usize,
+        ),
     ];
     if let Some((name, _)) = counts.iter().find(|(_, value)| *value == 0) {
         return Err(format!("`{name}` is 0 and must be at least 1"));

@@ -1,4 +1,4 @@
-//! The two pools: one write connection, a few readers, with the session settings that the promises rest on.
+//! The pools: one write connection, a few readers, two for the feed, with the session settings that the promises rest on.
 
 use std::time::Duration;
 
@@ -11,11 +11,16 @@ const BUSY: Duration = Duration::from_secs(5);
 /// How long a request waits for a connection before the database counts as away.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
+/// How many connections the feed has.
+const FEED: u32 = 2;
+
 /// An open database.
 #[derive(Clone, Debug)]
 pub struct Database {
     /// Where every query of a reader goes.
     pub readers: DatabaseConnection,
+    /// Where the feed's tail and readiness look, so that no reader's query keeps them waiting.
+    pub feed: DatabaseConnection,
     /// The one connection that writes; only the writer and commands beside the server use it.
     pub writer: DatabaseConnection,
 }
@@ -28,7 +33,12 @@ impl Database {
     pub async fn open(url: &str, readers: u32) -> Result<Self, DbErr> {
         let writer = SeaOrm::connect(options(url, Role::Writer, 1)).await?;
         let readers = SeaOrm::connect(options(url, Role::Reader, readers.max(1))).await?;
-        Ok(Self { readers, writer })
+        let feed = SeaOrm::connect(options(url, Role::Reader, FEED)).await?;
+        Ok(Self {
+            readers,
+            feed,
+            writer,
+        })
     }
 
     /// The engine.
@@ -36,9 +46,9 @@ impl Database {
         self.writer.get_database_backend()
     }
 
-    /// Closes both pools after the work in flight.
+    /// Closes the pools after the work in flight.
     pub async fn close(self) {
-        for pool in [self.readers, self.writer] {
+        for pool in [self.readers, self.feed, self.writer] {
             if let Err(error) = pool.close().await {
                 tracing::warn!(%error, "a database pool did not close");
             }

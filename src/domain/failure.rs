@@ -79,3 +79,14 @@ pub fn is_away(error: &DbErr) -> bool {
         _ => false,
     }
 }
+
+/// Whether PostgreSQL gave a read up because it took too long.
+pub fn is_cancelled(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+        error
+    else {
+        return false;
+    };
+    let error = error.as_database_error();
+    error.is_some_and(|error| error.code().as_deref() == Some("57014"))
+}

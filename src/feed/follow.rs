@@ -76,10 +76,11 @@ pub async fn follow(
         }
     }
     // Joined before the stream is first polled: what happens from this call on is seen.
-    let mut live = tail.join();
+    let joined = tail.join();
     let mut last = follow.after.unwrap_or_else(|| tail.tip());
     let heartbeat = tail.settings().heartbeat;
     Ok(stream! {
+        let Some(mut live) = joined else { return };
         loop {
             let through = tail.tip();
             while last < through {
@@ -116,7 +117,9 @@ pub async fn follow(
                 }
                 quiet_until = Instant::now() + heartbeat;
             }
-            live = tail.join();
+            // What was left in the buffer when the tail ended is not told: the client comes back for it.
+            let Some(again) = tail.join() else { return };
+            live = again;
         }
     })
 }

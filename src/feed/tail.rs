@@ -30,7 +30,8 @@ pub struct Settings {
 /// The way to the tail's broadcast.
 #[derive(Clone, Debug)]
 pub struct Tail {
-    activities: broadcast::Sender<Arc<activity::Model>>,
+    /// Weak: the broadcast ends with the task.
+    activities: broadcast::WeakSender<Arc<activity::Model>>,
     tip: watch::Receiver<i64>,
     settings: Settings,
 }
@@ -47,14 +48,9 @@ impl Tail {
         settings: Settings,
     ) -> Result<(Self, tokio::task::JoinHandle<()>), DbErr> {
         let (tip_sender, tip) = watch::channel(journal::tip(&readers).await?);
-        let (activities, _) = broadcast::channel(settings.buffer.max(1));
-        let task = tokio::spawn(run(
-            readers,
-            wake,
-            tip_sender,
-            activities.clone(),
-            settings.poll,
-        ));
+        let (sender, _) = broadcast::channel(settings.buffer.max(1));
+        let activities = sender.downgrade();
+        let task = tokio::spawn(run(readers, wake, tip_sender, sender, settings.poll));
         Ok((
             Self {
                 activities,
@@ -66,9 +62,9 @@ impl Tail {
     }
 
     /// Joins the broadcast. What is committed after this call, and not at or before [`Tail::tip`] asked afterwards,
-    /// arrives here.
-    pub(super) fn join(&self) -> broadcast::Receiver<Arc<activity::Model>> {
-        self.activities.subscribe()
+    /// arrives here. `None` once the tail has ended.
+    pub(super) fn join(&self) -> Option<broadcast::Receiver<Arc<activity::Model>>> {
+        Some(self.activities.upgrade()?.subscribe())
     }
 
     /// The seq up to which this node has read.

@@ -115,6 +115,9 @@ impl From<DbErr> for Fault {
                 "the database does not answer now; try again later",
             );
         }
+        if failure::is_cancelled(&error) {
+            return Self::limit("the database took too long: ask for less at once");
+        }
         Self::internal(error)
     }
 }

@@ -18,6 +18,9 @@ use crate::feed::Tail;
 
 type Inner = async_graphql::Schema<Query, EmptyMutation, Subscription>;
 
+/// How many errors an answer tells.
+const MOST_ERRORS: usize = 20;
+
 /// The schema with everything that its resolvers need.
 #[derive(Clone)]
 pub struct Schema {
@@ -39,6 +42,7 @@ impl Schema {
             .limit_complexity(limits.complexity)
             .limit_recursive_depth(limits.recursion)
             .limit_directives(limits.directives)
+            .data(limits)
             .data(readers);
         if !limits.introspection {
             builder = builder.disable_introspection();
@@ -55,11 +59,16 @@ impl Schema {
     /// Runs one request for a viewer. Every error of the answer has a code and the id of the request.
     pub async fn execute(&self, mut request: Request, scope: Scope, request_id: Uuid) -> Response {
         let mut response = match limits::check(&mut request, &self.limits) {
-            Ok(()) => self.inner.execute(request.data(scope)).await,
+            Ok(()) => {
+                let run = self.inner.execute(request.data(scope));
+                let run = tokio::time::timeout(self.limits.timeout, run).await;
+                run.unwrap_or_else(|_| refusal(&self.limits.too_long()))
+            }
             Err(fault) => refusal(&fault),
         };
         error::complete(&mut response.errors, request_id);
         propagate(&mut response);
+        response.errors.truncate(MOST_ERRORS);
         response
     }
 
@@ -71,12 +80,18 @@ impl Schema {
         request_id: Uuid,
     ) -> BoxStream<'static, Response> {
         let responses = match limits::check(&mut request, &self.limits) {
+            Ok(()) if !limits::may_subscribe(&mut request) => {
+                let schema = self.clone();
+                let run = async move { schema.execute(request, scope, request_id).await };
+                return futures_util::stream::once(run).boxed();
+            }
             Ok(()) => self.inner.execute_stream(request.data(scope)).boxed(),
             Err(fault) => futures_util::stream::iter([refusal(&fault)]).boxed(),
         };
         responses
             .map(move |mut response| {
                 error::complete(&mut response.errors, request_id);
+                response.errors.truncate(MOST_ERRORS);
                 response
             })
             .boxed()

@@ -12,6 +12,7 @@ use super::cursor;
 use super::edge_field::one;
 use super::error::{ErrorCode, Fault};
 use super::filter::{ActivityFilter, FilterInput};
+use super::limits::Limits;
 use super::object::Activity;
 use super::plan::{Loader, Noun, relations};
 use super::selection::Selected;
@@ -107,7 +108,7 @@ fn told<'ctx>(
     stream! {
         while let Some(event) = events.next().await {
             let told = loop {
-                match step(context, &event).await {
+                match in_time(context, &event).await {
                     Err(fault) if fault.code == ErrorCode::DatabaseAway => tokio::time::sleep(BACKOFF).await,
                     told => break told,
                 }
@@ -119,6 +120,15 @@ fn told<'ctx>(
             }
         }
     }
+}
+
+async fn in_time(context: &Context<'_>, event: &Event) -> Result<ActivityEvent, Fault> {
+    let limits: &Limits = context
+        .data()
+        .map_err(|_| Fault::internal("a subscription came without its limits"))?;
+    tokio::time::timeout(limits.timeout, step(context, event))
+        .await
+        .unwrap_or_else(|_| Err(limits.too_long()))
 }
 
 async fn step(context: &Context<'_>, event: &Event) -> Result<ActivityEvent, Fault> {

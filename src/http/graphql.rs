@@ -2,6 +2,7 @@
 //! POST takes JSON only and GET runs queries only, so that no page of another site can make a browser act.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use axum::Router;
@@ -17,6 +18,9 @@ use super::media::{self, Answer};
 use crate::domain::scope::Scope;
 use crate::graphql::error::Fault;
 use crate::graphql::{self, Schema};
+
+/// How long the body of a request may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the routes need.
 #[derive(Clone, Debug)]
@@ -74,7 +78,14 @@ async fn by_post(State(face): State<Face>, headers: HeaderMap, body: Body) -> Re
                 "send the request as `application/json`",
             ));
         }
-        let body = to_bytes(body, face.max_body_bytes).await.map_err(|_| {
+        let body = to_bytes(body, face.max_body_bytes);
+        let body = tokio::time::timeout(BODY_TIMEOUT, body)
+            .await
+            .map_err(|_| {
+                let message = "the body did not arrive in time";
+                Refusal::new(StatusCode::REQUEST_TIMEOUT, message)
+            })?;
+        let body = body.map_err(|_| {
             let message = format!("a request has at most {} bytes", face.max_body_bytes);
             Refusal(StatusCode::PAYLOAD_TOO_LARGE, Fault::limit(message))
         })?;
@@ -129,6 +140,9 @@ async fn run(
 
 /// Whether the operation that would run is a query; what cannot be read is left to the schema to refuse.
 fn is_query(request: &mut async_graphql::Request) -> bool {
+    if graphql::limits::nesting(request).is_err() {
+        return true;
+    }
     let name = request.operation_name.clone();
     let Ok(document) = request.parsed_query() else {
         return true;

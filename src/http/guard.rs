@@ -1,5 +1,6 @@
 //! Who may reach an API that is open because no readers are configured: callers that name this server by a loopback
-//! name. Any web page can make a browser call 127.0.0.1; it cannot make it lie about Host and Origin.
+//! name. Any web page can make a browser call 127.0.0.1; it cannot make it lie about Host, Origin and Sec-Fetch-Site.
+//! A proxy's callers are not on this machine: what a proxy passes on is refused.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,6 +9,16 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+
+/// What proxies add to a call.
+const PASSED_ON: [&str; 6] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "via",
+];
 
 /// The address that callers must name.
 #[derive(Clone, Copy, Debug)]
@@ -21,16 +32,28 @@ impl Guard {
         Self { address }
     }
 
-    /// Whether a call names this server, and comes from a page of its own if from any.
-    pub fn admits(&self, headers: &HeaderMap) -> bool {
-        let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or(""));
-        let host = text(header::HOST).is_some_and(|host| self.names(host, None));
-        let origin = text(header::ORIGIN).is_none_or(|origin| match origin.split_once("://") {
-            Some(("http", host)) => self.names(host, Some(80)),
-            Some(("https", host)) => self.names(host, Some(443)),
-            _ => false,
-        });
-        host && origin
+    /// Whether a call of `path` names this server, comes through no proxy, and comes from a page of its own if from
+    /// any. A link of another page may lead to a page of ours.
+    pub fn admits(&self, path: &str, headers: &HeaderMap) -> bool {
+        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or(""));
+        let host = text(header::HOST.as_str()).is_some_and(|host| self.names(host, None));
+        let origin =
+            text(header::ORIGIN.as_str()).is_none_or(|origin| match origin.split_once("://") {
+                Some(("http", host)) => self.names(host, Some(80)),
+                Some(("https", host)) => self.names(host, Some(443)),
+                _ => false,
+            });
+        // An `<img>` of another page sends no Origin; browsers say of each call where it comes from.
+        let site = match text("sec-fetch-site") {
+            None | Some("same-origin" | "none") => true,
+            Some(_) => {
+                (path == "/" || path.starts_with("/graphiql"))
+                    && text("sec-fetch-mode") == Some("navigate")
+                    && text("sec-fetch-dest") == Some("document")
+            }
+        };
+        let passed_on = PASSED_ON.iter().any(|name| headers.contains_key(*name));
+        host && origin && site && !passed_on
     }
 
     fn names(&self, host: &str, port: Option<u16>) -> bool {
@@ -56,11 +79,11 @@ impl Guard {
 
 /// The middleware: 403 for callers that the guard does not admit.
 pub async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    if guard.admits(request.headers()) {
+    if guard.admits(request.uri().path(), request.headers()) {
         return next.run(request).await;
     }
     let why = "This server is open to this machine only: call it by localhost, 127.0.0.1 or [::1] and its port, \
-               and not from a page of another site.\n";
+               not from a page of another site and not through a proxy.\n";
     (StatusCode::FORBIDDEN, why).into_response()
 }
 
@@ -76,7 +99,55 @@ mod tests {
                 headers.insert(name, value.parse().unwrap());
             }
         }
-        guard.admits(&headers)
+        guard.admits("/graphql", &headers)
+    }
+
+    fn admits_with(path: &str, more: &[(&'static str, &str)]) -> bool {
+        let guard = Guard::new(SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "127.0.0.1:8080".parse().unwrap());
+        for (name, value) in more {
+            headers.insert(*name, value.parse().unwrap());
+        }
+        guard.admits(path, &headers)
+    }
+
+    #[test]
+    fn what_a_page_of_another_site_embeds_is_not_admitted() {
+        for site in ["cross-site", "same-site", "", "none, cross-site"] {
+            let image = [
+                ("sec-fetch-site", site),
+                ("sec-fetch-mode", "no-cors"),
+                ("sec-fetch-dest", "image"),
+            ];
+            let frame = [
+                ("sec-fetch-site", site),
+                ("sec-fetch-mode", "navigate"),
+                ("sec-fetch-dest", "iframe"),
+            ];
+            let link = [
+                ("sec-fetch-site", site),
+                ("sec-fetch-mode", "navigate"),
+                ("sec-fetch-dest", "document"),
+            ];
+            for path in ["/", "/graphiql", "/graphql", "/schema.graphql"] {
+                assert!(!admits_with(path, &image), "{site} {path}");
+                assert!(!admits_with(path, &frame), "{site} {path}");
+                let is_page = path == "/" || path == "/graphiql";
+                assert_eq!(admits_with(path, &link), is_page, "{site} {path}");
+            }
+        }
+        for site in ["same-origin", "none"] {
+            assert!(admits_with("/graphql", &[("sec-fetch-site", site)]));
+        }
+    }
+
+    #[test]
+    fn what_a_proxy_passes_on_is_not_admitted() {
+        for name in PASSED_ON {
+            assert!(!admits_with("/graphql", &[(name, "192.0.2.1")]), "{name}");
+        }
+        assert!(admits_with("/graphql", &[]));
     }
 
     #[test]

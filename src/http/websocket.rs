@@ -2,6 +2,7 @@
 //! ours. The legacy `graphql-ws` sub-protocol is refused.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_graphql::futures_util::stream::BoxStream;
@@ -14,7 +15,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::routing::get;
 use futures_util::{Sink, SinkExt, Stream, StreamExt, future};
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
 use crate::domain::scope::Scope;
@@ -28,10 +29,18 @@ const MOST_BYTES: usize = 256 * 1024;
 const READ_BUFFER: usize = 4096;
 /// How often a socket is pinged, so that proxies keep it and dead peers are found.
 const PING: Duration = Duration::from_secs(25);
+/// How long a client may take to receive a message.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a socket's goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// How many pings may go unanswered.
+const UNANSWERED: u32 = 2;
 /// "Subprotocol not acceptable".
 const NOT_ACCEPTABLE: u16 = 4406;
 /// "Service restart": clients come back.
 const RESTART: u16 = 1012;
+/// "Try again later": the client did not take what was sent.
+const TRY_AGAIN: u16 = 1013;
 
 /// What a socket needs.
 #[derive(Clone, Debug)]
@@ -77,28 +86,60 @@ async fn upgrade(
 
 async fn serve(socket: WebSocket, schema: Schema, mut stopping: watch::Receiver<bool>) {
     let (mut out, input) = socket.split();
+    let pulse = Arc::new(Pulse::default());
     let mut driver = Driver::new(
         Viewer { schema },
-        told(input),
+        told(input, Arc::clone(&pulse)),
         WebSocketProtocols::GraphQLWS,
     );
     let mut pings = interval(PING);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let sent = tokio::select! {
+        let message = tokio::select! {
             message = driver.next() => match message {
-                Some(WsMessage::Text(text)) => out.send(Message::Text(text.into())).await,
+                Some(WsMessage::Text(text)) => Message::Text(text.into()),
                 Some(WsMessage::Close(code, reason)) => return close(&mut out, code, &reason).await,
                 None => return,
             },
-            _ = pings.tick() => out.send(Message::Ping(Bytes::new())).await,
+            _ = pings.tick() => {
+                if pulse.is_gone() {
+                    return;
+                }
+                Message::Ping(Bytes::new())
+            }
             () = told_to_stop(&mut stopping) => {
                 return close(&mut out, RESTART, "Service restart").await;
             }
         };
-        if sent.is_err() {
-            return;
+        let sent = tokio::select! {
+            sent = timeout(PATIENCE, out.send(message)) => sent,
+            () = told_to_stop(&mut stopping) => {
+                return close(&mut out, RESTART, "Service restart").await;
+            }
+        };
+        match sent {
+            Ok(Ok(())) => {}
+            Ok(Err(_gone)) => return,
+            Err(_stalled) => return close(&mut out, TRY_AGAIN, "Try again later").await,
         }
+    }
+}
+
+/// Whether a client still says anything.
+#[derive(Debug, Default)]
+struct Pulse {
+    /// Pings sent since the client was last heard.
+    unanswered: AtomicU32,
+}
+
+impl Pulse {
+    fn beat(&self) {
+        self.unanswered.store(0, Ordering::Relaxed);
+    }
+
+    /// Asked before each ping.
+    fn is_gone(&self) -> bool {
+        self.unanswered.fetch_add(1, Ordering::Relaxed) >= UNANSWERED
     }
 }
 
@@ -110,8 +151,10 @@ async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
 /// What the client says, until it goes.
 fn told(
     input: impl Stream<Item = Result<Message, axum::Error>> + Send + 'static,
+    pulse: Arc<Pulse>,
 ) -> BoxStream<'static, Vec<u8>> {
     input
+        .inspect(move |_| pulse.beat())
         .take_while(|message| future::ready(!matches!(message, Err(_) | Ok(Message::Close(_)))))
         .filter_map(|message| {
             future::ready(match message {
@@ -132,8 +175,10 @@ async fn close(
         code,
         reason: reason.into(),
     };
-    if let Err(error) = out.send(Message::Close(Some(frame))).await {
-        tracing::debug!(%error, "a socket was gone before it was closed");
+    match timeout(GOODBYE, out.send(Message::Close(Some(frame)))).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a socket was gone before it was closed"),
+        Err(_) => tracing::debug!("a socket took no goodbye"),
     }
 }
 
@@ -157,5 +202,21 @@ impl Executor for Viewer {
     ) -> BoxStream<'static, Response> {
         self.schema
             .execute_stream(request, Scope::All, Uuid::new_v4())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_answers_no_ping_is_gone() {
+        let pulse = Pulse::default();
+        assert!(!pulse.is_gone());
+        assert!(!pulse.is_gone());
+        pulse.beat();
+        assert!(!pulse.is_gone());
+        assert!(!pulse.is_gone());
+        assert!(pulse.is_gone());
     }
 }

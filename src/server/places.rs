@@ -7,7 +7,7 @@ use chrono::Utc;
 use tokio::sync::watch;
 
 use super::intake;
-use crate::config::{Config, places_at};
+use crate::config::{Config, ConfigError, places_at};
 use crate::domain::database::Database;
 use crate::domain::operator;
 
@@ -23,14 +23,18 @@ pub(super) async fn watch(path: PathBuf, database: Database, wake: watch::Sender
         if now.is_none() || now == seen {
             continue;
         }
-        seen = now;
         match take_over(&path, &database).await {
             Ok(true) => {
+                seen = now;
                 tracing::info!(path = %path.display(), "the names of places were taken over");
                 wake.send_replace(());
             }
-            Ok(false) => {}
+            Ok(false) => seen = now,
             Err(error) => {
+                // What cannot be understood stays so until the file changes; the database may be back soon.
+                if error.is::<ConfigError>() {
+                    seen = now;
+                }
                 tracing::warn!(
                     error = format!("{error:#}"),
                     "the places file is left alone"

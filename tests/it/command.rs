@@ -1,6 +1,11 @@
 //! The program as a newcomer and an operator start it.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::support::process::{command, data_dir};
 use crate::support::{Case, Engine, Process, TestDatabase, case::on_each_engine, case::once};
@@ -9,6 +14,7 @@ pub fn tests() -> Vec<Case> {
     let mut tests = on_each_engine![
         the_first_start_makes_credentials_that_the_next_one_keeps,
         a_server_told_to_stop_ends_well,
+        a_client_that_stalls_does_not_keep_a_server_from_stopping,
         migrate_goes_up_and_down_and_tells_where_it_stands,
     ];
     tests.extend(once![
@@ -51,6 +57,34 @@ async fn the_first_start_makes_credentials_that_the_next_one_keeps(
 async fn a_server_told_to_stop_ends_well(database: TestDatabase) -> anyhow::Result<()> {
     let server = Process::start(&database).await?;
     assert!(server.terminate().await?.success());
+    Ok(())
+}
+
+async fn a_client_that_stalls_does_not_keep_a_server_from_stopping(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    std::fs::write(
+        database.folder().join("caretaker.toml"),
+        "drain_seconds = 1\n",
+    )?;
+    let server = Process::start(&database).await?;
+    let address = server.base.strip_prefix("http://").unwrap().to_owned();
+    let mut stalled = Vec::new();
+    for said in [
+        "GET /healthz HTTP/1.1\r\nHost: ".to_owned(),
+        format!(
+            "POST /graphql HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+             Content-Length: 100\r\n\r\n{{"
+        ),
+    ] {
+        let mut socket = TcpStream::connect(&address).await?;
+        socket.write_all(said.as_bytes()).await?;
+        stalled.push(socket);
+    }
+    // A call that is answered after them: theirs have arrived.
+    assert_eq!(server.get("/healthz").await?.status, 200);
+    let ended = timeout(Duration::from_secs(15), server.terminate()).await??;
+    assert!(ended.success());
     Ok(())
 }
 

@@ -37,6 +37,7 @@ pub fn tests() -> Vec<Case> {
         two_subscriptions_share_a_socket,
         a_server_that_stops_tells_its_subscribers_to_come_back,
         the_legacy_sub_protocol_is_refused,
+        what_nests_too_deeply_is_refused_on_every_way_in,
     ]
 }
 
@@ -410,5 +411,31 @@ async fn the_legacy_sub_protocol_is_refused(database: TestDatabase) -> anyhow::R
     };
     assert_eq!(code, 4406);
     drop(socket);
+    server.stop().await
+}
+
+async fn what_nests_too_deeply_is_refused_on_every_way_in(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = TestServer::start(&database).await?;
+    let nested = |depth: usize| {
+        let value = format!("{}{{}}{}", "{not:".repeat(depth), "}".repeat(depth));
+        format!("{{ incidents(filter: {value}) {{ totalCount }} }}")
+    };
+    let refused = refusal(&server.base, &nested(140), Value::Null).await?;
+    assert_eq!(refused["code"], "LIMIT_EXCEEDED");
+    let url = format!("{}/graphql", server.base);
+    let get = server.http.get(format!("{url}?query={}", nested(140)));
+    let answer = get.send().await?.text().await?;
+    assert!(answer.contains("LIMIT_EXCEEDED"), "{answer}");
+    // The deepest that passes the first look does no harm either.
+    for depth in [50, 61] {
+        let post = server
+            .http
+            .post(&url)
+            .json(&json!({ "query": nested(depth) }));
+        assert!(post.send().await?.text().await?.starts_with('{'), "{depth}");
+    }
+    assert_eq!(server.get("/healthz").await?.status, 200);
     server.stop().await
 }
