@@ -12,6 +12,7 @@ use super::error::{self, Fault};
 use super::limits::{self, Limits};
 use super::query::Query;
 use super::subscription::Subscription;
+use super::variables;
 use crate::domain::scope::Scope;
 use crate::domain::table::Connection;
 use crate::feed::Tail;
@@ -54,13 +55,18 @@ impl Schema {
 
     /// Runs one request for a viewer. Every error of the answer has a code and the id of the request.
     pub async fn execute(&self, mut request: Request, scope: Scope, request_id: Uuid) -> Response {
-        let mut response = match limits::check(&mut request, &self.limits) {
+        let mut response = match self.check(&mut request) {
             Ok(()) => self.inner.execute(request.data(scope)).await,
             Err(fault) => refusal(&fault),
         };
         error::complete(&mut response.errors, request_id);
         propagate(&mut response);
         response
+    }
+
+    fn check(&self, request: &mut Request) -> Result<(), Fault> {
+        limits::check(request, &self.limits)?;
+        variables::check(request)
     }
 
     /// Runs one request for a viewer that may be a subscription.
@@ -70,7 +76,7 @@ impl Schema {
         scope: Scope,
         request_id: Uuid,
     ) -> BoxStream<'static, Response> {
-        let responses = match limits::check(&mut request, &self.limits) {
+        let responses = match self.check(&mut request) {
             Ok(()) => self.inner.execute_stream(request.data(scope)).boxed(),
             Err(fault) => futures_util::stream::iter([refusal(&fault)]).boxed(),
         };
