@@ -123,6 +123,7 @@ const PLACES: &[&str] = &[
     "CREATE INDEX zone_level ON zone (level_id, (name IS NULL), name, id)",
     "CREATE INDEX zone_name ON zone ((name IS NULL), name, id)",
     "CREATE INDEX zone_named ON zone (name)",
+    "CREATE INDEX zone_status ON zone (status, (name IS NULL), name, id)",
 ];
 
 const WORK: &[&str] = &[
@@ -235,6 +236,9 @@ const WORK: &[&str] = &[
     "CREATE INDEX task_status ON task (status, reported_at, id)",
     "CREATE INDEX task_state ON task (state, reported_at, id)",
     "CREATE INDEX task_activity ON task (last_activity_at, id)",
+    "CREATE INDEX task_priority ON task (priority, reported_at, id)",
+    "CREATE INDEX task_due_at ON task (due_at, id)",
+    "CREATE INDEX task_completed_at ON task (completed_at, id)",
     "CREATE INDEX task_status_at ON task ((status_at IS NULL), status_at, id)",
     "CREATE TABLE status_change (
         id {uuid} NOT NULL PRIMARY KEY,

@@ -17,16 +17,36 @@ pub struct Span {
 }
 
 impl Span {
-    /// The moment at this distance from `now`; null when it lies outside of what a clock can show.
-    pub fn from_now(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    /// The moment at this distance from `now`, or the nearest that is comparable.
+    pub fn from_now(self, now: DateTime<Utc>) -> DateTime<Utc> {
         let months = Months::new(self.months.unsigned_abs());
         let moved = if self.months < 0 {
             now.checked_sub_months(months)
         } else {
             now.checked_add_months(months)
         };
-        moved?.checked_add_signed(self.rest)
+        let moved = moved.and_then(|moved| moved.checked_add_signed(self.rest));
+        let is_past = self.months < 0 || self.rest < TimeDelta::zero();
+        match moved {
+            Some(time) => comparable(time),
+            None => comparable(if is_past {
+                DateTime::<Utc>::MIN_UTC
+            } else {
+                DateTime::<Utc>::MAX_UTC
+            }),
+        }
     }
+}
+
+/// The first and the last microsecond of the years 1 to 9999, in which every stored time lies: beyond them SQLite, which
+/// compares times as text, has another order than Postgres.
+const COMPARABLE: [i64; 2] = [-62_135_596_800_000_000, 253_402_300_799_999_999];
+
+/// A time as both engines compare it: to the microsecond, and within the years that have four digits.
+pub(super) fn comparable(time: DateTime<Utc>) -> DateTime<Utc> {
+    let [first, last] = COMPARABLE;
+    let micros = time.timestamp_micros().clamp(first, last);
+    DateTime::from_timestamp_micros(micros).unwrap_or(time)
 }
 
 /// What a field is compared with.
@@ -75,6 +95,18 @@ pub enum Filter<C> {
 impl<C> Default for Filter<C> {
     fn default() -> Self {
         Self::All(Vec::new())
+    }
+}
+
+impl<C> Filter<C> {
+    /// How many values the fields are compared with.
+    pub fn values(&self) -> usize {
+        match self {
+            Self::All(filters) | Self::Any(filters) => filters.iter().map(Self::values).sum(),
+            Self::Not(filter) => filter.values(),
+            Self::Is(_, Test::In(keys)) => keys.len(),
+            Self::Is(_, _) => 1,
+        }
     }
 }
 
@@ -147,7 +179,8 @@ impl<C: ColumnTrait> Filter<C> {
 impl Operand {
     fn at(self, now: DateTime<Utc>) -> Self {
         match self {
-            Self::FromNow(span) => Self::Key(span.from_now(now).map_or(Key::Null, Key::Time)),
+            Self::FromNow(span) => Self::Key(Key::Time(span.from_now(now))),
+            Self::Key(Key::Time(time)) => Self::Key(Key::Time(comparable(time))),
             Self::Key(_) => self,
         }
     }
@@ -268,7 +301,36 @@ fn after_all(start: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::after_all;
+    #![allow(clippy::unwrap_used)]
+
+    use chrono::{DateTime, TimeDelta, Utc};
+
+    use super::{Operand, Span, after_all};
+    use crate::domain::key::Key;
+
+    #[test]
+    fn a_time_stays_where_both_engines_compare_alike() {
+        let now: DateTime<Utc> = "2026-03-01T12:00:00Z".parse().unwrap();
+        let first = Operand::Key(Key::Time("0001-01-01T00:00:00Z".parse().unwrap()));
+        let last = Operand::Key(Key::Time("9999-12-31T23:59:59.999999Z".parse().unwrap()));
+        let after = |months, rest| Operand::FromNow(Span { months, rest }).at(now);
+        let none = TimeDelta::zero();
+        assert_eq!(after(12 * 8_000, none), last);
+        assert_eq!(after(12 * 999_999, none), last);
+        assert_eq!(after(0, TimeDelta::MAX), last);
+        assert_eq!(after(-12 * 3_000, none), first);
+        assert_eq!(after(-12 * 999_999, none), first);
+        assert_eq!(after(0, TimeDelta::MIN), first);
+        let at = |text: &str| Operand::Key(Key::Time(text.parse().unwrap()));
+        assert_eq!(at("9999-12-31T23:59:59-01:00").at(now), last);
+        assert_eq!(at("0000-01-01T00:00:00+01:00").at(now), first);
+        let leap = at("2016-12-31T23:59:60.5Z").at(now);
+        assert_eq!(leap, at("2017-01-01T00:00:00.5Z"));
+        assert_eq!(
+            at("2026-01-01T00:00:00Z").at(now),
+            at("2026-01-01T00:00:00Z")
+        );
+    }
 
     #[test]
     fn the_end_of_a_prefix_skips_what_is_no_character() {

@@ -7,6 +7,8 @@ use sea_orm::{ColumnTrait, ColumnType, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::filter::comparable;
+
 /// A value of a column. Text is compared by its bytes, which is code point order; null is the greatest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Key {
@@ -52,6 +54,9 @@ impl Key {
         let definition = column.def();
         match (self, definition.get_column_type()) {
             (Self::Null, _) => definition.is_null(),
+            // What no column stores comes from a cursor that was made up.
+            (Self::Text(text), _) if text.contains('\0') => false,
+            (Self::Time(time), _) if comparable(*time) != *time => false,
             (Self::Bool(_), ColumnType::Boolean)
             | (Self::Id(_), ColumnType::Uuid)
             | (Self::Int(_), ColumnType::Integer | ColumnType::BigInteger)

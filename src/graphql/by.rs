@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::enums::Source;
 use super::error::Fault;
 use super::id::{self, Kind};
+use super::text::stored;
 use crate::domain::id as derived;
 
 /// A place in a platform's own words.
@@ -87,10 +88,12 @@ pub(super) enum TaskBy {
 impl PlaceKey {
     /// The site with this key.
     pub(super) fn site(&self) -> Uuid {
+        let code = stored(self.code.clone());
         let key = match self.source {
-            Source::Matrix => derived::SiteKey::matrix(&self.code),
+            Source::Matrix => derived::SiteKey::matrix(&code),
             Source::Urgent => {
-                derived::SiteKey::urgent(self.tenant.as_deref().unwrap_or_default(), &self.code)
+                let tenant = stored(self.tenant.clone().unwrap_or_default());
+                derived::SiteKey::urgent(&tenant, &code)
             }
         };
         key.id().0
@@ -101,7 +104,9 @@ impl ZoneBy {
     pub(super) fn key(&self) -> Result<Uuid, Fault> {
         match self {
             Self::Id(id) => id::decode_as(Kind::Zone, id),
-            Self::Matrix(key) => Ok(derived::zone(&key.building, &key.zone).0),
+            Self::Matrix(MatrixZoneKey { building, zone }) => {
+                Ok(derived::zone(&stored(building.clone()), &stored(zone.clone())).0)
+            }
         }
     }
 }
@@ -110,7 +115,9 @@ impl IncidentBy {
     pub(super) fn key(&self) -> Result<Uuid, Fault> {
         match self {
             Self::Id(id) => id::decode_as(Kind::Incident, id),
-            Self::Matrix(key) => Ok(derived::incident(&key.building, &key.task_id).0),
+            Self::Matrix(MatrixTaskKey { building, task_id }) => {
+                Ok(derived::incident(&stored(building.clone()), &stored(task_id.clone())).0)
+            }
         }
     }
 }
@@ -120,10 +127,12 @@ impl TaskBy {
         match self {
             Self::Id(id) => id::decode_as(Kind::Task, id),
             Self::Urgent(key) => {
-                let identifier = key.identifier.to_lowercase();
-                Ok(derived::urgent_task(&key.tenant, &identifier).0)
+                let identifier = stored(key.identifier.to_lowercase());
+                Ok(derived::urgent_task(&stored(key.tenant.clone()), &identifier).0)
             }
-            Self::Matrix(key) => Ok(derived::matrix_task(&key.building, &key.task_id).0),
+            Self::Matrix(MatrixTaskKey { building, task_id }) => {
+                Ok(derived::matrix_task(&stored(building.clone()), &stored(task_id.clone())).0)
+            }
         }
     }
 }

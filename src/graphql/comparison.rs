@@ -6,6 +6,7 @@ use super::enums::{ActivityKind, Operation, Outcome, Priority, Source, TaskKind,
 use super::error::Fault;
 use super::id;
 use super::moment::Moment;
+use super::text;
 use crate::domain::filter::{Filter, Operand, Test};
 use crate::domain::key::Key;
 use crate::domain::table::{ActiveEnum, ColumnTrait};
@@ -80,6 +81,7 @@ impl<C: ColumnTrait> Questions<C> {
 
     fn starts(mut self, start: Option<String>) -> Self {
         if let Some(start) = start {
+            let start = text::stored(start);
             self.1.push(Filter::Is(self.0, Test::StartsWith(start)));
         }
         self
@@ -91,6 +93,8 @@ impl<C: ColumnTrait> Questions<C> {
 }
 
 /// Compares an id.
+///
+/// What is null or left out is not asked; for what has none use `isNull`.
 #[derive(Clone, Debug, Default, InputObject)]
 pub struct IdComparison {
     /// This one.
@@ -122,6 +126,8 @@ impl Comparison for IdComparison {
 }
 
 /// Compares text, by code point and with regard to case.
+///
+/// What is null or left out is not asked; for what has none use `isNull`.
 #[derive(Clone, Debug, Default, InputObject)]
 pub struct StringComparison {
     /// The same text.
@@ -148,16 +154,17 @@ pub struct StringComparison {
 
 impl Comparison for StringComparison {
     fn ask<C: ColumnTrait>(self, column: C) -> Result<Filter<C>, Fault> {
-        let keys = |texts: Vec<String>| texts.into_iter().map(Key::Text).collect();
+        let key = |text| Key::Text(text::stored(text));
+        let keys = |texts: Vec<String>| texts.into_iter().map(key).collect();
         Questions::of(column)
-            .key(self.eq.map(Key::Text), Test::Eq)
-            .not(self.neq.map(Key::Text))
+            .key(self.eq.map(key), Test::Eq)
+            .not(self.neq.map(key))
             .list(self.r#in.map(keys), false)?
             .list(self.not_in.map(keys), true)?
-            .key(self.lt.map(Key::Text), Test::Lt)
-            .key(self.lte.map(Key::Text), Test::Lte)
-            .key(self.gt.map(Key::Text), Test::Gt)
-            .key(self.gte.map(Key::Text), Test::Gte)
+            .key(self.lt.map(key), Test::Lt)
+            .key(self.lte.map(key), Test::Lte)
+            .key(self.gt.map(key), Test::Gt)
+            .key(self.gte.map(key), Test::Gte)
             .starts(self.starts_with)
             .null(self.is_null)
             .all()
@@ -165,6 +172,8 @@ impl Comparison for StringComparison {
 }
 
 /// Compares a time.
+///
+/// What is null or left out is not asked; for what has none use `isNull`.
 #[derive(Clone, Debug, Default, InputObject)]
 pub struct TimeComparison {
     /// Exactly then, to the microsecond.
@@ -195,6 +204,8 @@ impl Comparison for TimeComparison {
 }
 
 /// Compares yes and no.
+///
+/// What is null or left out is not asked.
 #[derive(Clone, Debug, Default, InputObject)]
 pub struct BooleanComparison {
     /// The same.
@@ -212,6 +223,8 @@ impl Comparison for BooleanComparison {
 macro_rules! enum_comparisons {
     ($($(#[$doc:meta])* $name:ident of $of:ident = $stored:ty;)+) => {$(
         $(#[$doc])*
+        ///
+        /// What is null or left out is not asked; for what has none use `isNull`.
         #[derive(Clone, Debug, Default, InputObject)]
         pub struct $name {
             /// This one.

@@ -112,6 +112,14 @@ pub(super) fn field(
     (name.to_owned(), field)
 }
 
+/// A field that costs as much as `COST` plain ones.
+pub(super) fn costly<const COST: usize>(
+    (name, mut field): (String, MetaField),
+) -> (String, MetaField) {
+    field.compute_complexity = Some(|_, _, _, below| Ok(below.saturating_add(COST)));
+    (name, field)
+}
+
 fn connection<T: OutputType>(
     registry: &mut Registry,
     name: &str,

@@ -15,6 +15,8 @@ use crate::domain::filter::Filter;
 const DEEPEST: usize = 5;
 /// How many filters `and` and `or` may combine.
 const WIDEST: usize = 20;
+/// How many values a filter may compare with in all.
+const MOST_VALUES: usize = 500;
 
 /// An input that narrows a list.
 pub trait FilterInput {
@@ -24,12 +26,19 @@ pub trait FilterInput {
     /// What it means.
     ///
     /// # Errors
-    /// When it nests too deeply, has too long lists or names what is no id.
+    /// When it nests too deeply, has too long lists, compares with too many values or names what is no id.
     fn meaning(self) -> Result<Filter<Self::Column>, Fault>
     where
         Self: Sized,
     {
-        self.meaning_at(0)
+        let meaning = self.meaning_at(0)?;
+        let values = meaning.values();
+        if values > MOST_VALUES {
+            return Err(Fault::limit(format!(
+                "a filter compares with at most {MOST_VALUES} values in all, this one with {values}"
+            )));
+        }
+        Ok(meaning)
     }
 
     /// What it means at a depth.
@@ -127,6 +136,8 @@ filters! {
         source: SourceComparison = Source,
         /// Its name.
         name: StringComparison = Name,
+        /// Its status, in the words of Matrix.
+        status: StringComparison = Status,
         /// When Matrix removed it: `{isNull: true}` are the zones that exist now.
         removed_at: TimeComparison = RemovedAt,
     }
@@ -165,6 +176,8 @@ filters! {
         status: StringComparison = Status,
         /// The state of a Matrix task.
         state: WorkStateComparison = State,
+        /// How urgent it is; Urgent tells none.
+        priority: PriorityComparison = Priority,
         /// The building it is in.
         building: IdComparison = BuildingId,
         /// The zone it is in.
@@ -175,6 +188,10 @@ filters! {
         reported_at: TimeComparison = ReportedAt,
         /// When its Urgent status was reached.
         status_at: TimeComparison = StatusAt,
+        /// When it should be done; Urgent tells none.
+        due_at: TimeComparison = DueAt,
+        /// When it was done; Urgent tells none.
+        completed_at: TimeComparison = CompletedAt,
     }
 
     /// Narrows the feed. What an activity is filed under is what was known when it was recorded.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::error::Fault;
 
 /// The types that have a global id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// `Activity`, whatever it tells.
     Activity,

@@ -24,6 +24,8 @@ mod schema;
 pub mod selection;
 mod slot;
 pub mod subscription;
+mod text;
+pub mod variables;
 
 pub use plan::Now;
 pub use schema::{Schema, is_refused, request, sdl, to_json};

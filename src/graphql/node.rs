@@ -22,7 +22,10 @@ use super::selection::Selection;
 use super::slot::{Fetched, Resolve};
 
 /// How many nodes can be asked for at once.
-const MOST_NODES: usize = 100;
+pub(super) const MOST_NODES: usize = 100;
+
+/// What was found. The type is part of the key: an id can be made up of one type and the row of another.
+type Found = HashMap<(Kind, Uuid), Arc<dyn Resolve>>;
 
 /// A thing of any type that has a global id.
 pub(super) struct Node(Arc<dyn Resolve>);
@@ -139,11 +142,10 @@ async fn by_ids<'a>(
             kinds.push(*kind);
         }
     }
-    let mut found: HashMap<Uuid, Arc<dyn Resolve>> = HashMap::new();
+    let mut found = Found::new();
     for kind in kinds {
         let keys = named.iter().filter(|(known, _)| *known == kind);
         let keys: Vec<Uuid> = keys.map(|(_, key)| *key).collect();
-        // Ids are derived from (kind, natural key), so those of two kinds never meet in one map.
         let found = &mut found;
         match kind {
             Kind::Activity => add::<Activity>(found, loader, &keys, selection).await?,
@@ -162,17 +164,18 @@ async fn by_ids<'a>(
             Kind::Zone => add::<Zone>(found, loader, &keys, selection).await?,
         }
     }
-    let node = |(_, key): &(Kind, Uuid)| found.get(key).cloned().map(Node);
+    let node = |named: &(Kind, Uuid)| found.get(named).cloned().map(Node);
     Ok(named.iter().map(node).collect())
 }
 
 async fn add<'a, T: Noun>(
-    found: &mut HashMap<Uuid, Arc<dyn Resolve>>,
+    found: &mut Found,
     loader: &'a Loader<'a>,
     keys: &[Uuid],
     selection: &Selection<'a>,
 ) -> Result<(), Fault> {
     let objects = loader.keyed::<T>(keys, selection.clone()).await?;
-    found.extend(objects.into_iter().map(|(key, object)| (key, object as _)));
+    let objects = objects.into_iter();
+    found.extend(objects.map(|(key, object)| ((T::KIND, key), object as _)));
     Ok(())
 }

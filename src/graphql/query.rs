@@ -165,6 +165,21 @@ fn lookups(registry: &mut Registry) -> Vec<(String, MetaField)> {
     let zone = <Option<Arc<Zone>> as OutputType>::create_type_info(registry);
     let incident = <Option<Arc<Incident>> as OutputType>::create_type_info(registry);
     let task = <Option<Arc<Task>> as OutputType>::create_type_info(registry);
+    let mut nodes = field(
+        "nodes",
+        "The things with these global ids, in their order; null where there is none.",
+        nodes,
+        vec![argument::<Vec<ID>>(
+            registry,
+            "ids",
+            "The global ids, at most 100.",
+        )],
+    );
+    nodes.1.compute_complexity = Some(|context, variables, field, below| {
+        let ids = context.param_value::<Vec<ID>>(variables, field, "ids", None);
+        let count = ids.map_or(node::MOST_NODES, |ids| ids.len());
+        Ok(below.saturating_mul(count).saturating_add(1))
+    });
     vec![
         field(
             "node",
@@ -172,16 +187,7 @@ fn lookups(registry: &mut Registry) -> Vec<(String, MetaField)> {
             node,
             vec![argument::<ID>(registry, "id", "The global id.")],
         ),
-        field(
-            "nodes",
-            "The things with these global ids, in their order; null where there is none.",
-            nodes,
-            vec![argument::<Vec<ID>>(
-                registry,
-                "ids",
-                "The global ids, at most 100.",
-            )],
-        ),
+        nodes,
         field(
             "building",
             "One building; null when it is not known.",

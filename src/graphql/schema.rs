@@ -12,6 +12,7 @@ use super::error::{self, Fault};
 use super::limits::{self, Limits};
 use super::query::Query;
 use super::subscription::Subscription;
+use super::variables;
 use crate::domain::scope::Scope;
 use crate::domain::table::Connection;
 use crate::feed::Tail;
@@ -58,7 +59,7 @@ impl Schema {
 
     /// Runs one request for a viewer. Every error of the answer has a code and the id of the request.
     pub async fn execute(&self, mut request: Request, scope: Scope, request_id: Uuid) -> Response {
-        let mut response = match limits::check(&mut request, &self.limits) {
+        let mut response = match self.check(&mut request) {
             Ok(()) => {
                 let run = self.inner.execute(request.data(scope));
                 let run = tokio::time::timeout(self.limits.timeout, run).await;
@@ -72,6 +73,11 @@ impl Schema {
         response
     }
 
+    fn check(&self, request: &mut Request) -> Result<(), Fault> {
+        limits::check(request, &self.limits)?;
+        variables::check(request)
+    }
+
     /// Runs one request for a viewer that may be a subscription.
     pub fn execute_stream(
         &self,
@@ -79,7 +85,7 @@ impl Schema {
         scope: Scope,
         request_id: Uuid,
     ) -> BoxStream<'static, Response> {
-        let responses = match limits::check(&mut request, &self.limits) {
+        let responses = match self.check(&mut request) {
             Ok(()) if !limits::may_subscribe(&mut request) => {
                 let schema = self.clone();
                 let run = async move { schema.execute(request, scope, request_id).await };

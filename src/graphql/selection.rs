@@ -58,12 +58,14 @@ impl<'a> Selected<'a> {
         let given = self
             .fields
             .first()
-            .and_then(|field| field.get_argument(name))
-            .and_then(|value| {
-                let variable = |name: Name| self.variable(&name).ok_or(());
-                // A variable without a value is an argument that is not given.
-                value.node.clone().into_const_with(variable).ok()
-            });
+            .and_then(|field| field.get_argument(name));
+        let given = match given {
+            Some(value) => {
+                let variable = |name: Name| self.variable(&name);
+                given_of(value.node.clone().into_const_with(variable)?)
+            }
+            None => None,
+        };
         T::parse(given).map_err(|error| {
             Fault::input(format!(
                 "{}: {}",
@@ -75,23 +77,51 @@ impl<'a> Selected<'a> {
         })
     }
 
-    fn variable(&self, name: &Name) -> Option<Value> {
+    /// The value of a variable, or that it has none and need not have one.
+    fn variable(&self, name: &Name) -> Result<Value, Fault> {
         let environment = self.context.query_env;
         let definitions = &environment.operation.node.variable_definitions;
         let defined = definitions
             .iter()
-            .find(|definition| definition.node.name.node == *name);
-        environment
-            .variables
-            .get(name)
-            .or_else(|| defined.and_then(|variable| variable.node.default_value()))
-            .cloned()
+            .find(|definition| definition.node.name.node == *name)
+            .map(|definition| &definition.node)
+            .ok_or_else(|| Fault::input(format!("the variable ${name} is not declared")))?;
+        let value = environment.variables.get(name);
+        match value.or_else(|| defined.default_value()) {
+            Some(value) => Ok(value.clone()),
+            None if defined.var_type.node.nullable => Ok(absent()),
+            None => Err(Fault::input(format!("the variable ${name} needs a value"))),
+        }
     }
 
     /// Whether two stand for the same places in the document.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.fields.len() == other.fields.len()
             && std::iter::zip(&self.fields, &other.fields).all(|(a, b)| std::ptr::eq(*a, *b))
+    }
+}
+
+/// Stands for a variable without a value: no document and no JSON has a binary value.
+fn absent() -> Value {
+    Value::Binary(Default::default())
+}
+
+/// What is given once the variables without a value are left out: a member of an object is omitted, an element of a list
+/// is null.
+fn given_of(value: Value) -> Option<Value> {
+    match value {
+        Value::Binary(_) => None,
+        Value::List(items) => {
+            let given = |item| given_of(item).unwrap_or(Value::Null);
+            Some(Value::List(items.into_iter().map(given).collect()))
+        }
+        Value::Object(members) => {
+            let given = |(name, member)| Some((name, given_of(member)?));
+            Some(Value::Object(
+                members.into_iter().filter_map(given).collect(),
+            ))
+        }
+        value => Some(value),
     }
 }
 

@@ -94,11 +94,11 @@ async fn serve(socket: WebSocket, schema: Schema, mut stopping: watch::Receiver<
     );
     let mut pings = interval(PING);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    let (code, reason) = loop {
         let message = tokio::select! {
             message = driver.next() => match message {
                 Some(WsMessage::Text(text)) => Message::Text(text.into()),
-                Some(WsMessage::Close(code, reason)) => return close(&mut out, code, &reason).await,
+                Some(WsMessage::Close(code, reason)) => break (code, reason),
                 None => return,
             },
             _ = pings.tick() => {
@@ -108,20 +108,26 @@ async fn serve(socket: WebSocket, schema: Schema, mut stopping: watch::Receiver<
                 Message::Ping(Bytes::new())
             }
             () = told_to_stop(&mut stopping) => {
-                return close(&mut out, RESTART, "Service restart").await;
+                break (RESTART, "Service restart".to_owned());
             }
         };
         let sent = tokio::select! {
             sent = timeout(PATIENCE, out.send(message)) => sent,
             () = told_to_stop(&mut stopping) => {
-                return close(&mut out, RESTART, "Service restart").await;
+                break (RESTART, "Service restart".to_owned());
             }
         };
         match sent {
             Ok(Ok(())) => {}
             Ok(Err(_gone)) => return,
-            Err(_stalled) => return close(&mut out, TRY_AGAIN, "Try again later").await,
+            Err(_stalled) => break (TRY_AGAIN, "Try again later".to_owned()),
         }
+    };
+    close(&mut out, code, &reason).await;
+    // A socket that is dropped with something unread is reset, and the goodbye with it is lost: hear the client out.
+    let rest = async { while driver.next().await.is_some() {} };
+    if timeout(GOODBYE, rest).await.is_err() {
+        tracing::debug!("a client did not answer the goodbye");
     }
 }
 

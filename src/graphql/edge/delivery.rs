@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::edges;
 use crate::domain::page::Direction;
 use crate::domain::read;
-use crate::graphql::edge_field::{always, fixed, one};
+use crate::graphql::edge_field::{always, costly, fixed, one};
 use crate::graphql::error::Fault;
 use crate::graphql::filter::DeliveryFilter;
 use crate::graphql::id::Kind;
@@ -20,12 +20,16 @@ use crate::graphql::plan::{Listed, Loader, Noun, relations};
 use crate::graphql::selection::{Selected, Selection};
 use crate::graphql::slot::Slots;
 
+/// What a body costs: under the usual limit 20 of them leave room for the fields beside them, and 21 do not fit.
+const BODY: usize = 9_600;
+
 edges!(Delivery, registry => [
-    one::<String>(
+    costly::<BODY>(one::<String>(
         registry,
         "body",
-        "The body as received, as text (what is no UTF-8 is replaced); null when it is no longer kept.",
-    ),
+        "The body as received, as text (what is no UTF-8 is replaced); null when it is no longer kept. \
+         It is large: one request reads at most 20 under the limit that is set when nothing is said.",
+    )),
     fixed::<Activity>(
         registry,
         "activities",

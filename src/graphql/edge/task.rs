@@ -14,7 +14,7 @@ use crate::domain::key::Key;
 use crate::domain::page::{Direction, Order, Page, Slice};
 use crate::domain::table::ActiveEnum;
 use crate::domain::{read, status_type};
-use crate::graphql::edge_field::{always, field, fixed, one};
+use crate::graphql::edge_field::{always, costly, field, fixed, one};
 use crate::graphql::error::Fault;
 use crate::graphql::filter::TaskFilter;
 use crate::graphql::id::Kind;
@@ -29,6 +29,11 @@ use crate::graphql::slot::Slots;
 /// How many status changes of a task are looked through for answers and downtime.
 const LATEST: u64 = 100;
 
+/// What reading the latest status changes of a task costs: as many plain fields as rows are looked through.
+const TOLD: usize = 100;
+/// What a description as it was sent costs: under the usual limit a page of 50 fits and one of 100 does not.
+const RAW: usize = 3_000;
+
 edges!(Task, registry => [
     one::<Building>(registry, "building", "The building it is in; null while no place was told."),
     one::<Zone>(registry, "zone", "The zone it is in; null when none was told."),
@@ -36,22 +41,23 @@ edges!(Task, registry => [
     fixed::<StatusChange>(registry, "statusChanges", "The changes of its status, the earliest first.", Vec::new()),
     fixed::<Note>(registry, "notes", "The notes on it, the earliest first.", Vec::new()),
     fixed::<Chase>(registry, "chases", "The chases of it, the earliest first.", Vec::new()),
-    field(
+    costly::<TOLD>(field(
         "compliance",
         "The latest answer to each compliance question, from its latest 100 status changes.",
         <Vec<ComplianceAnswer> as OutputType>::create_type_info(registry),
         Vec::new(),
-    ),
-    one::<AssetDowntime>(
+    )),
+    costly::<TOLD>(one::<AssetDowntime>(
         registry,
         "assetDowntime",
         "What was told last of the asset's downtime, in its latest 100 status changes; null when nothing was.",
-    ),
-    one::<Json<serde_json::Value>>(
+    )),
+    costly::<RAW>(one::<Json<serde_json::Value>>(
         registry,
         "raw",
-        "The latest description exactly as the platform sent it; null while it was not described.",
-    ),
+        "The latest description exactly as the platform sent it; null while it was not described. \
+         It may be large: take pages of at most 50 with it.",
+    )),
     timeline(registry, "to this task"),
 ]);
 

@@ -167,6 +167,9 @@ fn incident(
     let work = task::Model {
         id: row.task_id,
         kind: TaskKind::IncidentWork,
+        priority: Some(row.priority),
+        due_at: row.due_at,
+        completed_at: row.completed_at,
         incident_id: Some(row.id),
         zone_id: Some(zone.id),
         ..task(Source::Matrix, building, &code, reported_at)
@@ -292,7 +295,7 @@ async fn fill(database: &Database, extent: &Extent) -> anyhow::Result<()> {
                 level_id: Some(floor.id),
                 code,
                 name: (nth > 0).then(|| format!("Zone {nth}")),
-                status: None,
+                status: (nth == 0).then(|| "Occupied".to_owned()),
                 removed_at: (nth == 1).then(now),
                 set_by: set_by(),
             };

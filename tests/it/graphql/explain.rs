@@ -136,6 +136,7 @@ async fn an_index_serves_each_filter_alone(test: TestDatabase) -> anyhow::Result
         ("zones", "zone", format!("level: {{eq: {level}}}")),
         ("zones", "zone", "source: {eq: URGENT}".into()),
         ("zones", "zone", "name: {eq: \"x\"}".into()),
+        ("zones", "zone", "status: {eq: \"x\"}".into()),
         ("zones", "zone", "removedAt: {isNull: true}".into()),
         (
             "incidents",
@@ -168,6 +169,9 @@ async fn an_index_serves_each_filter_alone(test: TestDatabase) -> anyhow::Result
         ("tasks", "task", format!("incident: {{eq: {incident}}}")),
         ("tasks", "task", "reportedAt: {gte: \"-P7D\"}".into()),
         ("tasks", "task", "statusAt: {gte: \"-P7D\"}".into()),
+        ("tasks", "task", "priority: {eq: HIGH}".into()),
+        ("tasks", "task", "dueAt: {lt: \"PT1H\"}".into()),
+        ("tasks", "task", "completedAt: {gte: \"-P7D\"}".into()),
         ("activities", "activity", "kind: {eq: TASK_CHASED}".into()),
         (
             "activities",

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use sea_orm::{EntityTrait, QueryFilter};
+use serde_json::json;
 
 use super::estate::{Estate, SMALL, now};
 use crate::support::{Case, TestDatabase, case::on_each_engine};
@@ -17,6 +18,7 @@ pub fn tests() -> Vec<Case> {
         a_filter_means_the_same_as_sql_and_in_memory,
         each_filter_narrows_as_it_says,
         filters_have_limits,
+        a_variable_without_a_value_does_not_widen_the_question,
     ]
 }
 
@@ -107,6 +109,22 @@ async fn each_filter_narrows_as_it_says(test: TestDatabase) -> anyhow::Result<()
             "not: {reportedAt: {gte: \"2026-03-01T09:00:00Z\"}}".into(),
             9,
         ),
+        ("incidents", "reportedAt: {lt: \"P9000Y\"}".into(), 12),
+        ("incidents", "reportedAt: {gt: \"P9000Y\"}".into(), 0),
+        ("incidents", "reportedAt: {gt: \"-P3000Y\"}".into(), 12),
+        ("incidents", "reportedAt: {lt: \"-P3000Y\"}".into(), 0),
+        ("incidents", "reportedAt: {gt: \"-P999999Y\"}".into(), 12),
+        (
+            "incidents",
+            "reportedAt: {lte: \"9999-12-31T23:59:59-01:00\"}".into(),
+            12,
+        ),
+        ("incidents", "kind: {neq: \"\\u0000\"}".into(), 12),
+        (
+            "incidents",
+            "kind: {in: [\"a\\u0000\"], startsWith: \"\\u0000\"}".into(),
+            0,
+        ),
         (
             "incidents",
             "or: [{priority: {eq: LOW}}, {state: {eq: COMPLETED}}]".into(),
@@ -133,6 +151,22 @@ async fn each_filter_narrows_as_it_says(test: TestDatabase) -> anyhow::Result<()
             "removedAt: {isNull: true}, source: {eq: MATRIX}".into(),
             2,
         ),
+        (
+            "tasks",
+            "kind: {eq: INCIDENT_WORK}, priority: {eq: HIGH}".into(),
+            4,
+        ),
+        (
+            "tasks",
+            "kind: {eq: INCIDENT_WORK}, dueAt: {gte: \"-P7D\"}".into(),
+            8,
+        ),
+        (
+            "tasks",
+            "kind: {eq: INCIDENT_WORK}, completedAt: {isNull: false}".into(),
+            4,
+        ),
+        ("zones", "status: {startsWith: \"Occ\"}".into(), 2),
         ("zones", "name: {isNull: true}".into(), 2),
         ("buildings", "name: {gt: \"Building 00\"}".into(), 1),
         ("properties", "code: {eq: \"p1\"}".into(), 1),
@@ -169,14 +203,50 @@ async fn filters_have_limits(test: TestDatabase) -> anyhow::Result<()> {
     });
     let wide = vec!["{isOpen: {eq: true}}"; 21].join(",");
     let long = vec!["\"x\""; 101].join(",");
+    let full = format!("{{kind: {{in: [{}]}}}}", vec!["\"x\""; 100].join(","));
+    let most = format!("or: [{}]", vec![full.as_str(); 5].join(","));
+    estate
+        .data(&format!(
+            "{{ incidents(filter: {{{most}}}) {{ nodes {{ id }} }} }}"
+        ))
+        .await;
     for filter in [
         deep,
         format!("or: [{wide}]"),
+        format!("kind: {{eq: \"x\"}}, {most}"),
         format!("kind: {{in: [{long}]}}"),
     ] {
         let query = format!("{{ incidents(filter: {{{filter}}}) {{ nodes {{ id }} }} }}");
         assert_eq!(estate.refusal(&query).await, "LIMIT_EXCEEDED", "{filter}");
     }
+    estate.close().await;
+    Ok(())
+}
+
+async fn a_variable_without_a_value_does_not_widen_the_question(
+    test: TestDatabase,
+) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let demanded = "query ($b: ID!) { incidents(filter: {building: {eq: $b}, state: {eq: COMPLETED}}) { totalCount } }";
+    for variables in [json!({}), json!({"b": null})] {
+        let answer = estate.ask_with(demanded, variables).await;
+        assert!(answer.get("data").is_none(), "{answer:#}");
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_INPUT");
+    }
+    let optional = "query ($b: ID) { incidents(filter: {building: {eq: $b}, state: {eq: ASSIGNED}}) { totalCount } }";
+    let answer = estate.ask_with(optional, json!({})).await;
+    assert_eq!(answer["data"]["incidents"]["totalCount"], 8, "{answer:#}");
+    let wrong = estate.ask_with(optional, json!({"b": "x"})).await;
+    assert_eq!(wrong["errors"][0]["extensions"]["code"], "BAD_INPUT");
+    let ordered = "query ($d: Direction) { incidents(orderBy: [{field: DUE_AT, direction: $d}]) { nodes { dueAt } } }";
+    let first =
+        |answer: &serde_json::Value| answer["data"]["incidents"]["nodes"][0]["dueAt"].clone();
+    let by_default = estate.ask_with(ordered, json!({})).await;
+    let ascending = estate.ask_with(ordered, json!({"d": "ASC"})).await;
+    let descending = estate.ask_with(ordered, json!({"d": "DESC"})).await;
+    assert!(first(&ascending).is_string(), "{ascending:#}");
+    assert_eq!(first(&by_default), first(&ascending), "{by_default:#}");
+    assert_ne!(first(&by_default), first(&descending));
     estate.close().await;
     Ok(())
 }

@@ -11,6 +11,8 @@ pub fn tests() -> Vec<Case> {
         a_timeline_joins_what_was_filed_with_what_was_linked_later,
         an_incident_has_its_own_work_order_and_urgent_tasks,
         nodes_come_in_the_order_of_their_ids,
+        an_id_of_another_type_finds_nothing,
+        what_is_large_costs_more,
         a_delivery_shows_the_raw_call_and_what_became_of_it,
         an_error_has_a_code_and_leaves_the_other_fields,
         every_element_of_the_schema_is_described,
@@ -139,6 +141,68 @@ async fn nodes_come_in_the_order_of_their_ids(test: TestDatabase) -> anyhow::Res
     assert_eq!(data["nodes"][1]["reference"], "80027");
     assert_eq!(data["nodes"][2]["kind"], "TASK_CREATED");
     assert_eq!(&data["nodes"][0]["id"], ids[0]);
+    estate.close().await;
+    Ok(())
+}
+
+async fn an_id_of_another_type_finds_nothing(test: TestDatabase) -> anyhow::Result<()> {
+    use caretaker::graphql::id::{Kind, decode, encode};
+    let estate = Estate::build(&test, SMALL).await?;
+    let data = estate
+        .data("{ incidents(first: 1) { nodes { id } } }")
+        .await;
+    let id = data["incidents"]["nodes"][0]["id"].as_str().unwrap();
+    let (_, row) = decode(id).unwrap();
+    let other = encode(Kind::Task, row);
+    let data = estate
+        .data(&format!(
+            "{{ nodes(ids: [\"{}\", \"{id}\"]) {{ __typename }} }}",
+            *other
+        ))
+        .await;
+    assert_eq!(data["nodes"], json!([null, {"__typename": "Incident"}]));
+    estate.close().await;
+    Ok(())
+}
+
+async fn what_is_large_costs_more(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let data = estate
+        .data("{ buildings(first: 1) { nodes { id } } }")
+        .await;
+    let id = data["buildings"]["nodes"][0]["id"].to_string();
+    let nodes = |count: usize| {
+        let ids = vec![id.as_str(); count].join(",");
+        format!(
+            "{{ nodes(ids: [{ids}]) {{ ... on Building {{ zones(first: 100) {{ nodes {{
+            tasks(first: 60) {{ nodes {{ id }} }} }} }} }} }} }}"
+        )
+    };
+    let tasks = |field: &str| {
+        format!(
+            "{{ zones(first: 30) {{ nodes {{ tasks(first: 100) {{ nodes {{ {field} }} }} }} }} }}"
+        )
+    };
+    let page = |list: &str, first: usize, field: &str| {
+        format!("{{ {list}(first: {first}) {{ nodes {{ id {field} }} }} }}")
+    };
+    for (fits, does_not) in [
+        (nodes(10), nodes(20)),
+        (tasks("identifier"), tasks("compliance { name }")),
+        (tasks("name"), tasks("assetDowntime { reason }")),
+        (
+            page("deliveries", 20, "body"),
+            page("deliveries", 21, "body"),
+        ),
+        (page("tasks", 50, "raw"), page("tasks", 100, "raw")),
+    ] {
+        estate.data(&fits).await;
+        assert_eq!(
+            estate.refusal(&does_not).await,
+            "LIMIT_EXCEEDED",
+            "{does_not}"
+        );
+    }
     estate.close().await;
     Ok(())
 }
