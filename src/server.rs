@@ -70,6 +70,14 @@ impl Running {
 /// # Errors
 /// When the database cannot be opened or migrated, or the address is taken.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
+    // First: a start by mistake must not migrate the database under the server that has the address.
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!(
+            "cannot listen on {} (another address: --listen)",
+            config.listen
+        )
+    })?;
+    let address = listener.local_addr()?;
     let database = Database::open(config.database_url().expose_secret(), READERS)
         .await
         .context("the database")?;
@@ -82,10 +90,6 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         tracing::info!("places, properties and status types were taken over from the settings");
     }
     let gates = (intake::matrix(&config)?, intake::urgent(&config)?);
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", config.listen))?;
-    let address = listener.local_addr()?;
 
     let clock: Clock = Arc::new(Utc::now);
     let (wake, wakes) = watch::channel(());

@@ -37,6 +37,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 const UNANSWERED: u32 = 2;
 /// "Subprotocol not acceptable".
 const NOT_ACCEPTABLE: u16 = 4406;
+/// "Normal closure".
+const NORMAL: u16 = 1000;
 /// "Service restart": clients come back.
 const RESTART: u16 = 1012;
 /// "Try again later": the client did not take what was sent.
@@ -99,7 +101,8 @@ async fn serve(socket: WebSocket, schema: Schema, mut stopping: watch::Receiver<
             message = driver.next() => match message {
                 Some(WsMessage::Text(text)) => Message::Text(text.into()),
                 Some(WsMessage::Close(code, reason)) => break (code, reason),
-                None => return,
+                // The client said goodbye, or is gone: an answer is due in the one case and harmless in the other.
+                None => break (NORMAL, String::new()),
             },
             _ = pings.tick() => {
                 if pulse.is_gone() {
