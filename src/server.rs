@@ -188,6 +188,8 @@ impl Parts {
     /// Until the server was told to stop and everything taken is stored, or until a part of it has ended unasked.
     async fn run(mut self, drain: Duration) -> anyhow::Result<()> {
         let outcome = tokio::select! {
+            // Told to stop, all parts end soon: that is looked at first.
+            biased;
             () = told(self.stopping.clone()) => Ok(()),
             served = &mut self.serving => {
                 served.context("the listener's task")?.context("the listener")?;
