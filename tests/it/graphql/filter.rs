@@ -204,7 +204,7 @@ async fn filters_have_limits(test: TestDatabase) -> anyhow::Result<()> {
     let wide = vec!["{isOpen: {eq: true}}"; 21].join(",");
     let long = vec!["\"x\""; 101].join(",");
     let full = format!("{{kind: {{in: [{}]}}}}", vec!["\"x\""; 100].join(","));
-    let most = format!("or: [{}]", vec![full.as_str(); 5].join(","));
+    let most = format!("or: [{}]", [full.as_str(); 5].join(","));
     estate
         .data(&format!(
             "{{ incidents(filter: {{{most}}}) {{ nodes {{ id }} }} }}"
