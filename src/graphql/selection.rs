@@ -86,8 +86,9 @@ impl<'a> Selected<'a> {
             .find(|definition| definition.node.name.node == *name)
             .map(|definition| &definition.node)
             .ok_or_else(|| Fault::input(format!("the variable ${name} is not declared")))?;
-        let value = environment.variables.get(name);
-        match value.or_else(|| defined.default_value()) {
+        // Not the library's `default_value()`: that takes a nullable variable without one for null.
+        let default = defined.default_value.as_ref().map(|value| &value.node);
+        match environment.variables.get(name).or(default) {
             Some(value) => Ok(value.clone()),
             None if defined.var_type.node.nullable => Ok(absent()),
             None => Err(Fault::input(format!("the variable ${name} needs a value"))),

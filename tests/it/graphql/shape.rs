@@ -213,7 +213,7 @@ async fn a_delivery_shows_the_raw_call_and_what_became_of_it(
     let estate = Estate::build(&test, SMALL).await?;
     let data = estate
         .data(
-            "{ deliveries { nodes { operation outcome body activities { totalCount nodes { kind } }
+            "{ deliveries(first: 10) { nodes { operation outcome body activities { totalCount nodes { kind } }
             quarantine { nodes { path delivery { credential } } } } } }",
         )
         .await;
