@@ -187,33 +187,41 @@ struct Parts {
 impl Parts {
     /// Until the server was told to stop and everything taken is stored, or until a part of it has ended unasked.
     async fn run(mut self, drain: Duration) -> anyhow::Result<()> {
-        let outcome = tokio::select! {
-            // Told to stop, all parts end soon: that is looked at first.
+        let (mut served, mut is_written, mut failure) = (None, false, None);
+        tokio::select! {
             biased;
-            () = told(self.stopping.clone()) => Ok(()),
-            served = &mut self.serving => {
-                served.context("the listener's task")?.context("the listener")?;
-                return Err(anyhow!("the listener ended unasked"));
+            () = told(self.stopping.clone()) => {}
+            ended = &mut self.serving => served = Some(ended),
+            ended = &mut self.writing => {
+                is_written = true;
+                failure = Some(unasked("writer", ended));
             }
-            ended = &mut self.writing => Err(unasked("writer", ended)),
-            ended = &mut self.tailing => Err(unasked("feed", ended)),
-        };
-        if outcome.is_err() {
+            ended = &mut self.tailing => failure = Some(unasked("feed", ended)),
+        }
+        // Told to stop, all parts end soon: one of them may be seen to end before the word itself is.
+        let is_asked = *self.stopping.borrow() || self.stopping.has_changed().is_err();
+        if !is_asked {
             self.serving.abort();
             self.cut.send_replace(true);
-            return outcome;
+            return Err(failure.unwrap_or_else(|| anyhow!("the listener ended unasked")));
         }
-        let served = match timeout(drain, &mut self.serving).await {
-            Ok(served) => served,
-            Err(_) => {
-                tracing::warn!("calls in flight did not end in time and are cut off");
-                self.cut.send_replace(true);
-                self.serving.await
-            }
+        let served = match served {
+            Some(served) => served,
+            None => match timeout(drain, &mut self.serving).await {
+                Ok(served) => served,
+                Err(_) => {
+                    tracing::warn!("calls in flight did not end in time and are cut off");
+                    self.cut.send_replace(true);
+                    self.serving.await
+                }
+            },
         };
         served
             .context("the listener's task")?
             .context("the listener")?;
+        if is_written {
+            return Ok(());
+        }
         // The router is gone and with it every way to the writer: it ends when its queue is empty.
         self.writing.await.context("the writer's task")
     }
