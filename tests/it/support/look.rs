@@ -77,8 +77,10 @@ impl Client {
 
     /// The deliveries, the oldest first.
     pub async fn deliveries(&self, fields: &str) -> anyhow::Result<Vec<Value>> {
+        // One request reads at most 20 bodies.
+        let first = if fields.contains("body") { 20 } else { 100 };
         let query = format!(
-            "{{ deliveries(first: 100, orderBy: [{{field: RECEIVED_AT, direction: ASC}}]) {{ nodes {{ {fields} }} }} }}"
+            "{{ deliveries(first: {first}, orderBy: [{{field: RECEIVED_AT, direction: ASC}}]) {{ nodes {{ {fields} }} }} }}"
         );
         let mut data = self.shows(&query).await?;
         Ok(nodes(data["deliveries"].take()))
