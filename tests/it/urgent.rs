@@ -563,15 +563,16 @@ async fn a_note_without_identifier_may_come_before_its_task(
     let nameless = without(note(2, AT), "", "TaskIdentifier");
     server.tell(Call::NoteAdded, nameless).await?;
     assert_eq!(server.task("id").await?, Value::Null);
-    server.tell(Call::TaskCreated, description()).await?;
+    let created = with(description(), json!({"Site": {"SiteCode": "LON-014"}}));
+    server.tell(Call::TaskCreated, created).await?;
     let shown = server
-        .task("notes { totalCount } timeline { nodes { kind } }")
+        .task("notes { totalCount } timeline { nodes { kind } } building { timeline { nodes { kind } } }")
         .await?;
     assert_eq!(shown["notes"]["totalCount"], 1);
-    assert_eq!(
-        words(&shown["timeline"], "kind"),
-        ["TASK_CREATED", "NOTE_ADDED"]
-    );
+    // Both timelines take the earlier note in, and say that it was found out later.
+    let told = ["TASK_CREATED", "LINKED", "NOTE_ADDED"];
+    assert_eq!(words(&shown["timeline"], "kind"), told);
+    assert_eq!(words(&shown["building"]["timeline"], "kind"), told);
     server.stop().await
 }
 
