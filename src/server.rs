@@ -14,7 +14,7 @@ use chrono::Utc;
 use sea_orm::DbBackend;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 
@@ -130,7 +130,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         Some(tail),
         graphql_limits(&config),
     );
-    let sockets = Sockets::new(schema.clone(), stop.subscribe());
+    let (open, mut all_closed) = mpsc::channel(1);
+    let sockets = Sockets::new(schema.clone(), stop.subscribe(), open);
     let face = graphql::Face {
         schema,
         max_body_bytes: config.graphql.max_body_bytes,
@@ -160,6 +161,10 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let drain = Duration::from_secs(config.drain_seconds.into());
     let task = tokio::spawn(async move {
         let outcome = parts.run(drain).await;
+        // The process may end with this task: the sockets say goodbye first, or their clients see a reset.
+        if timeout(CLOSE_TIMEOUT, all_closed.recv()).await.is_err() {
+            tracing::warn!("some sockets did not close in time");
+        }
         for task in [listening, watching].into_iter().flatten() {
             task.abort();
         }

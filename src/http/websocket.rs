@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::routing::get;
 use futures_util::{Sink, SinkExt, Stream, StreamExt, future};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
@@ -49,12 +49,18 @@ const TRY_AGAIN: u16 = 1013;
 pub struct Sockets {
     schema: Schema,
     stopping: watch::Receiver<bool>,
+    open: mpsc::Sender<()>,
 }
 
 impl Sockets {
     /// Sockets on `schema` that are closed once `stopping` says so.
-    pub fn new(schema: Schema, stopping: watch::Receiver<bool>) -> Self {
-        Self { schema, stopping }
+    /// Each holds a clone of `open` until it has said goodbye.
+    pub fn new(schema: Schema, stopping: watch::Receiver<bool>, open: mpsc::Sender<()>) -> Self {
+        Self {
+            schema,
+            stopping,
+            open,
+        }
     }
 }
 
@@ -77,12 +83,14 @@ async fn upgrade(
     let is_spoken = upgrade.selected_protocol().is_some();
     let schema = sockets.schema.clone();
     let stopping = sockets.stopping.clone();
+    let open = sockets.open.clone();
     upgrade.on_upgrade(move |mut socket| async move {
         if is_spoken {
             serve(socket, schema, stopping).await;
         } else {
             close(&mut socket, NOT_ACCEPTABLE, "Subprotocol not acceptable").await;
         }
+        drop(open);
     })
 }
 
