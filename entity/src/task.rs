@@ -61,6 +61,8 @@ pub struct Model {
     pub state_raw: Option<String>,
     /// The Urgent status, a name in the user's language.
     pub status: Option<String>,
+    /// The status in lower case, by which the operator's map is asked for its type.
+    pub status_key: Option<String>,
     /// When that status was reached; null while no status change was told.
     pub status_at: Option<DateTimeUtc>,
     /// The status change that says so.

@@ -197,6 +197,7 @@ const WORK: &[&str] = &[
         state {text},
         state_raw {text},
         status {text},
+        status_key {text},
         status_at {time},
         status_change_id {uuid},
         described_status {text},
@@ -217,6 +218,7 @@ const WORK: &[&str] = &[
         last_activity_at {time} NOT NULL,
         set_by {text} NOT NULL,
         CHECK ((kind = 'MAINTENANCE') = (source = 'URGENT')),
+        CHECK ((status IS NULL) = (status_key IS NULL)),
         CHECK ((status_change_id IS NULL) = (status_at IS NULL)),
         CHECK ((site_id IS NULL) = (building_id IS NULL)),
         CHECK ((chase_count = 0) = (last_chased_at IS NULL))

@@ -238,7 +238,7 @@ impl Test {
         or_null(Condition::any().add(asked), column, negated)
     }
 
-    fn holds(&self, value: &Key) -> bool {
+    pub(super) fn holds(&self, value: &Key) -> bool {
         use std::cmp::Ordering::{Equal, Greater, Less};
         if self.operand() == Some(&Key::Null) {
             return false;

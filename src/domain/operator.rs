@@ -79,7 +79,7 @@ async fn map_statuses(
         .iter()
         .map(|(tenant, status, status_type)| status_type::Model {
             tenant: tenant.clone(),
-            status: status.to_lowercase(),
+            status: super::status_type::key(status),
             status_type: *status_type,
             version,
         })

@@ -81,6 +81,10 @@ pub async fn follow(
     let heartbeat = tail.settings().heartbeat;
     Ok(stream! {
         let Some(mut live) = joined else { return };
+        if follow.after.is_none() {
+            // From now: its cursor, so that whoever is cut off before the first activity can come back without loss.
+            yield Event::Heartbeat(last);
+        }
         loop {
             let through = tail.tip();
             while last < through {

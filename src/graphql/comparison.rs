@@ -2,7 +2,9 @@
 
 use async_graphql::{ID, InputObject};
 
-use super::enums::{ActivityKind, Operation, Outcome, Priority, Source, TaskKind, WorkState};
+use super::enums::{
+    ActivityKind, Operation, Outcome, Priority, Source, StatusType, TaskKind, WorkState,
+};
 use super::error::Fault;
 use super::id;
 use super::moment::Moment;
@@ -220,6 +222,17 @@ impl Comparison for BooleanComparison {
     }
 }
 
+impl BooleanComparison {
+    /// Asks whether `filter` holds.
+    pub(super) fn ask_whether<C>(self, filter: Filter<C>) -> Filter<C> {
+        match self.eq {
+            Some(true) => filter,
+            Some(false) => Filter::Not(Box::new(filter)),
+            None => Filter::default(),
+        }
+    }
+}
+
 macro_rules! enum_comparisons {
     ($($(#[$doc:meta])* $name:ident of $of:ident = $stored:ty;)+) => {$(
         $(#[$doc])*
@@ -262,6 +275,8 @@ enum_comparisons! {
     PriorityComparison of Priority = entity::Priority;
     /// Compares a state of work.
     WorkStateComparison of WorkState = entity::WorkState;
+    /// Compares a type of status.
+    StatusTypeComparison of StatusType = entity::StatusTypeName;
     /// Compares a kind of task.
     TaskKindComparison of TaskKind = entity::TaskKind;
     /// Compares a kind of activity.

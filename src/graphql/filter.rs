@@ -5,11 +5,12 @@ use entity::{activity, building, delivery, incident, property, task, zone};
 
 use super::comparison::{
     ActivityKindComparison, BooleanComparison, Comparison, IdComparison, OperationComparison,
-    OutcomeComparison, PriorityComparison, SourceComparison, StringComparison, TaskKindComparison,
-    TimeComparison, WorkStateComparison,
+    OutcomeComparison, PriorityComparison, SourceComparison, StatusTypeComparison,
+    StringComparison, TaskKindComparison, TimeComparison, WorkStateComparison,
 };
 use super::error::Fault;
 use crate::domain::filter::Filter;
+use crate::domain::status_type;
 
 /// How deep `and`, `or` and `not` may nest.
 const DEEPEST: usize = 5;
@@ -70,11 +71,13 @@ fn combined<F: FilterInput>(
 macro_rules! filters {
     ($($(#[$doc:meta])* $name:ident of $noun:ident {
         $($(#[$field_doc:meta])* $field:ident: $comparison:ident = $column:ident,)+
+        $(@ $(#[$derived_doc:meta])* $derived:ident = $meaning:path,)*
     })+) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, Default, InputObject)]
         pub struct $name {
             $($(#[$field_doc])* $field: Option<$comparison>,)+
+            $($(#[$derived_doc])* $derived: Option<BooleanComparison>,)*
             /// All of these hold, at most 20.
             and: Option<Vec<$name>>,
             /// At least one of these holds, at most 20.
@@ -94,6 +97,9 @@ macro_rules! filters {
                 $(if let Some(comparison) = self.$field {
                     all.push(comparison.ask($noun::Column::$column)?);
                 })+
+                $(if let Some(comparison) = self.$derived {
+                    all.push(comparison.ask_whether($meaning()));
+                })*
                 if let Some(filters) = combined(self.and, depth)? {
                     all.push(Filter::All(filters));
                 }
@@ -174,6 +180,8 @@ filters! {
         reference: StringComparison = Reference,
         /// The Urgent status, a name in the user's language.
         status: StringComparison = Status,
+        /// The type of the Urgent status, as the operator of caretaker mapped it.
+        status_type: StatusTypeComparison = StatusKey,
         /// The state of a Matrix task.
         state: WorkStateComparison = State,
         /// How urgent it is; Urgent tells none.
@@ -192,6 +200,9 @@ filters! {
         due_at: TimeComparison = DueAt,
         /// When it was done; Urgent tells none.
         completed_at: TimeComparison = CompletedAt,
+        @
+        /// Whether somebody still has to act, as `Task.isOpen` says.
+        is_open = status_type::filter::open,
     }
 
     /// Narrows the feed. What an activity is filed under is what was known when it was recorded.

@@ -2,6 +2,7 @@
 //! objects resolve from memory. No statement depends on how many objects a level has.
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::sync::Arc;
 
 use crate::domain::table::{
@@ -71,6 +72,14 @@ pub trait Listed: Noun {
     const ORDER: (Column<Self>, page::Direction);
     /// What the argument `orderBy` says of itself.
     const ORDER_HINT: &'static str;
+
+    /// The same filter once the operator's tables have been asked what it needs of them.
+    fn settled<'a>(
+        _loader: &'a Loader<'a>,
+        filter: Filter<Column<Self>>,
+    ) -> BoxFuture<'a, Result<Filter<Column<Self>>, Fault>> {
+        Box::pin(ready(Ok(filter)))
+    }
 
     /// What a list leaves out unless its filter asks for it.
     fn unasked(_filter: &Filter<Column<Self>>) -> Filter<Column<Self>> {
@@ -188,7 +197,7 @@ impl<'a> Loader<'a> {
         &'a self,
         selected: &Selected<'a>,
     ) -> Result<Fetched, Fault> {
-        let question = self.question::<T>(selected, "")?;
+        let question = self.question::<T>(selected, "").await?;
         let slice = read::page::<T::Entity>(
             self.scope,
             self.database,
@@ -219,7 +228,7 @@ impl<'a> Loader<'a> {
         parents: &[Uuid],
     ) -> Result<(), Fault> {
         for alias in aliases {
-            let question = self.question::<T>(alias, column.as_str())?;
+            let question = self.question::<T>(alias, column.as_str()).await?;
             self.pages::<T>(slots, alias, column, parents, question)
                 .await?;
         }
@@ -392,8 +401,8 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    fn question<T: Listed>(
-        &self,
+    async fn question<T: Listed>(
+        &'a self,
         selected: &Selected<'_>,
         parent: &str,
     ) -> Result<Question<Column<T>>, Fault> {
@@ -417,9 +426,11 @@ impl<'a> Loader<'a> {
         // The mark has relative times as they were written: "-P7D" stays the same filter a minute later.
         let mark = cursor::mark(&(T::KIND, parent, &filter, &order));
         let unasked = T::unasked(&filter);
+        let page = page_of(selected, |cursor| listed_position(&mark, cursor, &order))?;
+        let settled = T::settled(self, filter).await?;
         Ok(Question {
-            page: page_of(selected, |cursor| listed_position(&mark, cursor, &order))?,
-            filter: Filter::All(vec![unasked, filter.at(self.now)]),
+            page,
+            filter: Filter::All(vec![unasked, settled.at(self.now)]),
             order,
             mark,
         })

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use caretaker::config::Config;
@@ -75,7 +75,7 @@ async fn what_was_acknowledged_outlives_kills_and_repeats(
     every_recorded_call_is_stored(&record, &beside).await?;
     let stored = stored(&server.base, None).await?;
     tip.send_replace(stored.last().cloned());
-    assert_eq!(reading.await??, stored);
+    assert_eq!(in_time("the subscriber's end", reading).await??, stored);
 
     let before = model(&beside).await?;
     assert!(before["activity"].len() > 300 && !before["task"].is_empty());
@@ -108,13 +108,28 @@ fn simulate(database: &TestDatabase, against: &str) -> Command {
 
 /// What simulate says at its end; it must have got an answer to every call, and the right one.
 async fn report(simulate: Child) -> anyhow::Result<Value> {
-    let output = simulate.wait_with_output().await?;
+    let output = in_time("the end of simulate", simulate.wait_with_output()).await?;
     ensure!(output.status.success(), "{output:?}");
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
+/// How long a step may take: a case that waits in vain says for what.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long the last rows may take, one after the other, when all are stored.
+const LAST_ROWS: Duration = Duration::from_secs(60);
+
+async fn in_time<T, E>(what: &str, step: impl Future<Output = Result<T, E>>) -> anyhow::Result<T>
+where
+    anyhow::Error: From<E>,
+{
+    let ended = tokio::time::timeout(PATIENCE, step).await;
+    Ok(ended.with_context(|| format!("{what} did not come"))??)
+}
+
 /// Waits until `count` calls are acknowledged.
 async fn recorded(record: &Path, count: usize, told: &mut Child) -> anyhow::Result<()> {
+    let started = Instant::now();
     loop {
         let lines = std::fs::read(record).unwrap_or_default();
         if lines.iter().filter(|byte| **byte == b'\n').count() >= count {
@@ -123,6 +138,10 @@ async fn recorded(record: &Path, count: usize, told: &mut Child) -> anyhow::Resu
         ensure!(
             told.try_wait()?.is_none(),
             "simulate was done before {count} calls"
+        );
+        ensure!(
+            started.elapsed() < PATIENCE,
+            "{count} calls were not acknowledged in time"
         );
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -166,7 +185,11 @@ async fn read_to_the_end(
             if end.borrow().is_some() && *end.borrow() == rows.last().cloned() {
                 return Ok(rows);
             }
+            let wanted = end.borrow().clone();
             tokio::select! {
+                () = tokio::time::sleep(LAST_ROWS), if wanted.is_some() => {
+                    bail!("{} rows, the last is {:?}; wanted was {wanted:?}", rows.len(), rows.last());
+                }
                 told = feed.rows(1) => match told {
                     Ok(mut row) => rows.append(&mut row),
                     Err(_) => break,

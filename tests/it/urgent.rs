@@ -28,6 +28,7 @@ pub fn tests() -> Vec<Case> {
         repeated_calls_change_nothing,
         status_names_of_any_language_are_data,
         status_names_get_their_type_from_the_settings,
+        tasks_are_open_until_their_state_or_status_type_says_otherwise,
         compliance_answers_of_any_scalar_are_texts,
         asset_downtime_is_an_object_or_null,
         timestamps_have_any_number_of_digits_an_offset_or_no_zone,
@@ -406,6 +407,82 @@ async fn status_names_get_their_type_from_the_settings(
     server.tell(Call::StatusChanged, other).await?;
     let other = server.task_of("Other", TASK, "statusType").await?;
     assert_eq!(other["statusType"], "CLOSED");
+    server.stop().await
+}
+
+async fn tasks_are_open_until_their_state_or_status_type_says_otherwise(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = TestServer::start_with(&database, |config| {
+        let map = |tenant: &str, status: &str, means| StatusType {
+            tenant: tenant.to_owned(),
+            status: status.to_owned(),
+            means,
+        };
+        config.status_types = vec![
+            map("*", "Completed", StatusTypeName::Closed),
+            map("Strict", "*", StatusTypeName::Cancelled),
+            map("Strict", "attended", StatusTypeName::Open),
+        ];
+    })
+    .await?;
+    for (number, (tenant, name)) in (1..).zip([
+        ("A", "COMPLETED"),
+        ("A", "Attended"),
+        ("Strict", "Attended"),
+        ("Strict", "Completed"),
+        ("Strict", "Anything"),
+    ]) {
+        let told = json!({"Tenant": tenant, "TaskIdentifier": guid(100 + number), "TaskReference": format!("{tenant} {name}")});
+        let told = with(status(number, AT, name), told);
+        server.tell(Call::StatusChanged, told).await?;
+    }
+    // Noted only: no status at all.
+    let noted = with(
+        note(1, AT),
+        json!({"Tenant": "A", "TaskReference": "A none"}),
+    );
+    server.tell(Call::NoteAdded, noted).await?;
+    let of = async |filter: &str| -> anyhow::Result<Vec<String>> {
+        let data = server
+            .shows(&format!(
+                "{{ tasks(filter: {filter}) {{ totalCount nodes {{ reference }} }} }}"
+            ))
+            .await?;
+        let nodes = data["tasks"]["nodes"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        assert_eq!(data["tasks"]["totalCount"], nodes.len());
+        let mut names: Vec<String> = nodes
+            .iter()
+            .filter_map(|node| Some(node["reference"].as_str()?.to_owned()))
+            .collect();
+        names.sort_unstable();
+        Ok(names)
+    };
+    let open = ["A Attended", "A none", "Strict Attended"];
+    let over = ["A COMPLETED", "Strict Anything", "Strict Completed"];
+    assert_eq!(of("{isOpen: {eq: true}}").await?, open);
+    assert_eq!(of("{isOpen: {eq: false}}").await?, over);
+    assert_eq!(of("{not: {isOpen: {eq: false}}}").await?, open);
+    assert_eq!(
+        of("{statusType: {eq: CLOSED}}").await?,
+        ["A COMPLETED", "Strict Completed"]
+    );
+    assert_eq!(of("{statusType: {eq: UNKNOWN}}").await?, ["A Attended"]);
+    assert_eq!(of("{statusType: {isNull: true}}").await?, ["A none"]);
+    assert_eq!(
+        of("{statusType: {neq: CLOSED}}").await?,
+        ["A Attended", "A none", "Strict Anything", "Strict Attended"]
+    );
+    let data = server
+        .shows("{ tasks { nodes { reference isOpen } } }")
+        .await?;
+    for node in data["tasks"]["nodes"].as_array().into_iter().flatten() {
+        let is_open = open.iter().any(|name| node["reference"] == *name);
+        assert_eq!(node["isOpen"], is_open, "{node}");
+    }
     server.stop().await
 }
 

@@ -9,6 +9,7 @@ use crate::domain::diff;
 use crate::domain::fact::{Chase, Fact, Note, StatusChange};
 use crate::domain::id;
 use crate::domain::state::State;
+use crate::domain::status_type;
 
 /// A status change.
 pub(super) fn status(state: &mut State, fact: &Fact, told: &StatusChange) -> Told {
@@ -183,6 +184,7 @@ pub(super) fn show_status(state: &mut State, task: TaskId) {
             row.status_change_id = None;
         }
     }
+    row.status_key = row.status.as_deref().map(status_type::key);
     state.put_task(row);
 }
 

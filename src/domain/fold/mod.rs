@@ -293,7 +293,7 @@ fn filed_task(state: &State, id: TaskId) -> Filed {
 }
 
 /// A task of which nothing is known but its name and perhaps its place.
-fn empty_task(
+pub(super) fn empty_task(
     id: TaskId,
     source: Source,
     kind: TaskKind,
@@ -328,6 +328,7 @@ fn empty_task(
         state: None,
         state_raw: None,
         status: None,
+        status_key: None,
         status_at: None,
         status_change_id: None,
         described_status: None,

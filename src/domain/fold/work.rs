@@ -9,10 +9,11 @@ use crate::domain::fact::{Fact, Work};
 use crate::domain::id;
 use crate::domain::register::Registers;
 use crate::domain::state::State;
+use crate::domain::status_type::filter::CLOSED_STATES;
 
 /// The states in which nobody has to act any more.
 fn is_closed(state: WorkState) -> bool {
-    matches!(state, WorkState::Completed | WorkState::Incomplete)
+    CLOSED_STATES.contains(&state)
 }
 
 /// The states in which somebody has the work: from then on `Start` is when it was assigned.

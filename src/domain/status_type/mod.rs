@@ -1,3 +1,9 @@
 //! What the status names of Urgent mean, as the operator mapped them.
 
+pub mod filter;
 pub mod read;
+
+/// What a status is looked up by: to the case of its letters no meaning is given.
+pub fn key(status: &str) -> String {
+    status.to_lowercase()
+}

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use entity::{StatusTypeName, status_type};
+use entity::{StatusTypeName, status_type, task};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
+use super::filter::{CLOSED_STATES, CLOSED_TYPES};
+use super::key;
 use crate::domain::scope::Scope;
 
 /// Stands for every tenant, or for every status.
-const ANY: &str = "*";
+pub(super) const ANY: &str = "*";
 
 /// The map for some tenants.
 #[derive(Clone, Debug, Default)]
@@ -17,18 +19,48 @@ pub struct StatusTypes(HashMap<(String, String), StatusTypeName>);
 impl StatusTypes {
     /// The type of a status: as mapped for its tenant by name, for all tenants by name, then for all other names.
     pub fn of(&self, tenant: &str, status: &str) -> StatusTypeName {
-        let name = status.to_lowercase();
-        [
-            (tenant, name.as_str()),
-            (ANY, &name),
-            (tenant, ANY),
-            (ANY, ANY),
-        ]
-        .into_iter()
-        .find_map(|(tenant, name)| self.0.get(&(tenant.to_owned(), name.to_owned())))
-        .copied()
-        .unwrap_or(StatusTypeName::Unknown)
+        self.of_key(tenant, &key(status))
     }
+
+    /// The type of a status by its [`key`].
+    pub(super) fn of_key(&self, tenant: &str, key: &str) -> StatusTypeName {
+        [(tenant, key), (ANY, key), (tenant, ANY), (ANY, ANY)]
+            .into_iter()
+            .find_map(|(tenant, key)| self.0.get(&(tenant.to_owned(), key.to_owned())))
+            .copied()
+            .unwrap_or(StatusTypeName::Unknown)
+    }
+
+    /// Whether somebody still has to act on a task; as [`super::filter::open`] asks.
+    pub fn is_open(&self, task: &task::Model) -> bool {
+        let is_type_closed = self
+            .of_task(task)
+            .is_some_and(|status_type| CLOSED_TYPES.contains(&status_type));
+        let is_state_closed = task
+            .state
+            .is_some_and(|state| CLOSED_STATES.contains(&state));
+        !is_type_closed && !is_state_closed
+    }
+
+    /// The type of a task's status; `None` without one.
+    pub fn of_task(&self, task: &task::Model) -> Option<StatusTypeName> {
+        Some(self.of(task.tenant.as_ref()?, task.status.as_ref()?))
+    }
+
+    /// The tenants and statuses that are mapped.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .keys()
+            .map(|(tenant, status)| (tenant.as_str(), status.as_str()))
+    }
+}
+
+/// The whole map, in one statement.
+///
+/// # Errors
+/// What the database says.
+pub async fn all(_scope: &Scope, connection: &impl ConnectionTrait) -> Result<StatusTypes, DbErr> {
+    Ok(of_rows(status_type::Entity::find().all(connection).await?))
 }
 
 /// The map for `tenants`, in one statement.
@@ -48,6 +80,10 @@ pub async fn of_tenants(
         .filter(status_type::Column::Tenant.is_in(tenants))
         .all(connection)
         .await?;
+    Ok(of_rows(rows))
+}
+
+pub(super) fn of_rows(rows: Vec<status_type::Model>) -> StatusTypes {
     let entry = |row: status_type::Model| ((row.tenant, row.status), row.status_type);
-    Ok(StatusTypes(rows.into_iter().map(entry).collect()))
+    StatusTypes(rows.into_iter().map(entry).collect())
 }

@@ -135,7 +135,7 @@ impl Noun for Task {
                         let column = activity::Column::TaskId;
                         loader.timeline(slots, aliases, column, &ids).await?;
                     }
-                    "statusType" => {
+                    "statusType" | "isOpen" if types.is_none() => {
                         let tenants = rows.iter().filter_map(|row| row.tenant.clone());
                         types = Some(
                             status_type::read::of_tenants(loader.scope, loader.database, tenants)
@@ -149,14 +149,11 @@ impl Noun for Task {
             if !told.is_empty() {
                 latest_told(loader, &mut slots, &told, &ids).await?;
             }
-            let objects = std::iter::zip(rows, slots).map(|(row, slots)| {
-                let status_type = types.as_ref().and_then(|types| {
-                    let (tenant, status) = (row.tenant.as_ref()?, row.status.as_ref()?);
-                    Some(types.of(tenant, status).into())
-                });
-                Arc::new(Self::new(row, status_type, slots))
-            });
-            Ok(objects.collect())
+            let types = types.as_ref();
+            let objects = std::iter::zip(rows, slots);
+            Ok(objects
+                .map(|(row, slots)| Arc::new(Self::new(row, types, slots)))
+                .collect())
         })
     }
 }
@@ -167,6 +164,19 @@ impl Listed for Task {
     const ORDER: (task::Column, Direction) = (task::Column::ReportedAt, Direction::Descending);
     const ORDER_HINT: &'static str =
         "By what they are sorted, at most three fields; the latest reported first when not given.";
+
+    fn settled<'a>(
+        loader: &'a Loader<'a>,
+        filter: Filter<task::Column>,
+    ) -> BoxFuture<'a, Result<Filter<task::Column>, Fault>> {
+        Box::pin(async move {
+            if !filter.mentions(task::Column::StatusKey) {
+                return Ok(filter);
+            }
+            let types = status_type::read::all(loader.scope, loader.database).await?;
+            Ok(types.settle(filter))
+        })
+    }
 
     fn unasked(filter: &Filter<task::Column>) -> Filter<task::Column> {
         if filter.mentions(task::Column::Kind) {

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use entity::status_change::Compliance;
 use entity::{chase, note, status_change, task};
 
+use crate::domain::status_type::read::StatusTypes;
 use crate::graphql::enums::{Priority, Source, StatusType, TaskKind, WorkState};
 use crate::graphql::id::{self, Kind};
 use crate::graphql::slot::Slots;
@@ -57,6 +58,9 @@ pub struct Task {
     status: Option<String>,
     /// What that status means, as the operator mapped it; null without a status.
     status_type: Option<StatusType>,
+    /// Whether somebody still has to act. A Matrix task is open until its state is COMPLETED or INCOMPLETE, an Urgent
+    /// task until its status type is CLOSED or CANCELLED: a status that is not mapped is an open one.
+    is_open: bool,
     /// When the status was reached (UTC); null while no status change was told.
     status_at: Option<DateTime<Utc>>,
     /// Whether the task was ever described; false while only a note, a chase or a status change named it.
@@ -92,9 +96,11 @@ pub struct Task {
 impl Task {
     pub(in crate::graphql) fn new(
         row: task::Model,
-        status_type: Option<StatusType>,
+        types: Option<&StatusTypes>,
         slots: Slots,
     ) -> Self {
+        let status_type = types.and_then(|types| types.of_task(&row));
+        let is_open = types.is_none_or(|types| types.is_open(&row));
         Self {
             id: id::encode(Kind::Task, row.id.0),
             source: row.source.into(),
@@ -117,7 +123,8 @@ impl Task {
             state: row.state.map(Into::into),
             state_raw: row.state_raw,
             status: row.status,
-            status_type,
+            status_type: status_type.map(Into::into),
+            is_open,
             status_at: row.status_at,
             is_described: row.is_described,
             assets: row.assets.0,

@@ -213,6 +213,7 @@ fn task(source: Source, site: &site::Model, identifier: &str, at: DateTime<Utc>)
         state: (!is_urgent).then_some(WorkState::Assigned),
         state_raw: None,
         status: is_urgent.then(|| "En cours".to_owned()),
+        status_key: is_urgent.then(|| "en cours".to_owned()),
         status_at: None,
         status_change_id: None,
         described_status: None,
@@ -406,6 +407,7 @@ async fn maintenance(database: &Database) -> anyhow::Result<()> {
         .await?;
     for (tenant, status, status_type) in [
         ("acme", "en cours", StatusTypeName::Open),
+        ("acme", "clôturée", StatusTypeName::Closed),
         ("*", "*", StatusTypeName::Unknown),
     ] {
         let row = status_type::Model {

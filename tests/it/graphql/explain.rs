@@ -163,6 +163,8 @@ async fn an_index_serves_each_filter_alone(test: TestDatabase) -> anyhow::Result
         ("tasks", "task", "tenant: {eq: \"acme\"}".into()),
         ("tasks", "task", "reference: {eq: \"1\"}".into()),
         ("tasks", "task", "status: {eq: \"x\"}".into()),
+        ("tasks", "task", "statusType: {eq: CLOSED}".into()),
+        ("tasks", "task", "isOpen: {eq: true}".into()),
         ("tasks", "task", "state: {eq: STARTED}".into()),
         ("tasks", "task", format!("building: {{eq: {building}}}")),
         ("tasks", "task", format!("zone: {{eq: {zone}}}")),

@@ -35,7 +35,8 @@ impl Live {
         request
             .headers_mut()
             .insert("sec-websocket-protocol", protocol);
-        let (socket, _) = connect_async(request).await?;
+        let connected = tokio::time::timeout(PATIENCE, connect_async(request));
+        let (socket, _) = connected.await.context("no socket in time")??;
         Ok(Self { socket })
     }
 
