@@ -77,7 +77,11 @@ pub async fn follow(
     }
     // Joined before the stream is first polled: what happens from this call on is seen.
     let joined = tail.join();
-    let mut last = follow.after.unwrap_or_else(|| tail.tip());
+    let mut last = match follow.after {
+        Some(after) => after,
+        // Not the tail's tip: it may not have read yet what the subscriber knows to be acknowledged.
+        None => journal::tip(&readers).await?,
+    };
     let heartbeat = tail.settings().heartbeat;
     Ok(stream! {
         let Some(mut live) = joined else { return };

@@ -39,8 +39,18 @@ const KILLS: usize = 3;
 async fn what_was_acknowledged_outlives_kills_and_repeats(
     database: TestDatabase,
 ) -> anyhow::Result<()> {
+    let outcome = kill_and_repeat(&database).await;
+    outcome.with_context(|| {
+        let log = std::fs::read_to_string(database.folder().join("log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let last = lines.len().saturating_sub(30);
+        format!("the last of the log:\n{}", lines[last..].join("\n"))
+    })
+}
+
+async fn kill_and_repeat(database: &TestDatabase) -> anyhow::Result<()> {
     let front = Front::open().await?;
-    let mut server = Process::start(&database).await?;
+    let mut server = Process::start(database).await?;
     front.lead_to(&server.base)?;
     // A cursor to begin with: a subscriber that has none yet cannot come back to anything.
     let mut first = Feed::open(&server.base, None).await?;
@@ -54,7 +64,7 @@ async fn what_was_acknowledged_outlives_kills_and_repeats(
 
     let record = database.folder().join("record.jsonl");
     let story = ["--duplicate", "0.1", "--shuffle", "0.2", "--bad", "0.02"];
-    let mut told = simulate(&database, &front.base())
+    let mut told = simulate(database, &front.base())
         .args(["--events", "400", "--batch", "3", "--seed", "7"])
         .args(story)
         .arg("--record")
@@ -64,7 +74,7 @@ async fn what_was_acknowledged_outlives_kills_and_repeats(
         recorded(&record, kill * 40, &mut told).await?;
         front.hold();
         server.kill().await?;
-        server = Process::start(&database).await?;
+        server = Process::start(database).await?;
         front.lead_to(&server.base)?;
         base.send_replace(server.base.clone());
     }
@@ -79,7 +89,7 @@ async fn what_was_acknowledged_outlives_kills_and_repeats(
 
     let before = model(&beside).await?;
     assert!(before["activity"].len() > 300 && !before["task"].is_empty());
-    let again = simulate(&database, &server.base)
+    let again = simulate(database, &server.base)
         .arg("--replay")
         .arg(&record)
         .arg("--same-timestamps")

@@ -1,6 +1,7 @@
 //! The platforms and a reader, as seen from a server: signed calls, GraphQL over HTTP.
 
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use base64::Engine;
@@ -97,6 +98,9 @@ impl Answer {
     }
 }
 
+/// How long an answer may take: a server that has stopped answering fails the case by name.
+const ANSWER: Duration = Duration::from_secs(60);
+
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.status, self.header("content-type"))?;
@@ -111,7 +115,10 @@ impl fmt::Display for Answer {
 impl Client {
     pub fn new(base: impl Into<String>, matrix: Pair, urgent: Pair) -> anyhow::Result<Self> {
         // Proxies of the machine have no business on loopback.
-        let http = reqwest::Client::builder().no_proxy().build()?;
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(ANSWER)
+            .build()?;
         Ok(Self {
             http,
             base: base.into(),
