@@ -12,6 +12,7 @@
 mod support;
 
 mod command;
+mod connection;
 mod database;
 mod delivery;
 mod durability;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     support::run(vec![
         ("command", command::tests()),
+        ("connection", connection::tests()),
         ("database", database::tests()),
         ("delivery", delivery::tests()),
         ("durability", durability::tests()),
