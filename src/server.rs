@@ -302,7 +302,7 @@ pub async fn serve(config: Config, greet: impl FnOnce(SocketAddr)) -> anyhow::Re
         signal = told_to_stop() => {
             tracing::info!(signal = signal?, "stopping");
             tokio::select! {
-                stopped = running.stop() => stopped,
+                stopped = running.stop() => stopped.inspect(|()| tracing::info!("stopped")),
                 signal = told_to_stop() => bail!("stopped at once by a second signal ({})", signal?),
             }
         }

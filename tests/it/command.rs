@@ -57,6 +57,9 @@ async fn the_first_start_makes_credentials_that_the_next_one_keeps(
 async fn a_server_told_to_stop_ends_well(database: TestDatabase) -> anyhow::Result<()> {
     let server = Process::start(&database).await?;
     assert!(server.terminate().await?.success());
+    let log = std::fs::read_to_string(database.folder().join("log"))?;
+    let last = log.lines().last().unwrap_or_default();
+    assert!(last.ends_with("caretaker::server: stopped"), "{log}");
     Ok(())
 }
 
