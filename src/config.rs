@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 pub use credential::{MatrixCredential, Secret, UrgentCredential};
 pub use first_start::{CREDENTIALS_FILE, Own, make_data_dir, own_credentials};
-pub use load::{Flags, Loaded, load};
+pub use load::{Flags, Loaded, Sources, load};
 pub use place::{PLACES_FILE, Place, Property, StatusType, UrgentSite, places_at};
 
 /// A setting that stops the start.

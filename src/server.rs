@@ -87,7 +87,18 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         .await
         .context("the places")?
     {
-        tracing::info!("places, properties and status types were taken over from the settings");
+        let places_file = config
+            .places_file
+            .as_ref()
+            .filter(|_| names_places(&config));
+        let names_from = places_file.map_or_else(
+            || "the settings".to_owned(),
+            |path| path.display().to_string(),
+        );
+        tracing::info!(
+            names_from,
+            "places, properties and status types were taken over"
+        );
     }
     let gates = (intake::matrix(&config)?, intake::urgent(&config)?);
 
@@ -232,6 +243,10 @@ fn unasked(part: &str, ended: Result<(), JoinError>) -> anyhow::Error {
         Ok(()) => anyhow!("the {part}'s task ended unasked"),
         Err(error) => anyhow!(error).context(format!("the {part}'s task failed")),
     }
+}
+
+fn names_places(config: &Config) -> bool {
+    !config.places.is_empty() || !config.properties.is_empty()
 }
 
 fn feed_settings(config: &Config) -> feed::Settings {

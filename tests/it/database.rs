@@ -117,7 +117,9 @@ async fn a_database_that_lets_nobody_in_is_named_with_the_cause(
     let (login, place) = start.rsplit_once('@').unwrap();
     let (_, password) = login.rsplit_once(':').unwrap();
     // Nobody listens here any more.
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await?
+        .local_addr()?;
     for (url, place, name, cause) in [
         (
             format!("{login}@{closed}/{name}"),
@@ -156,7 +158,10 @@ async fn a_database_that_lets_nobody_in_is_named_with_the_cause(
         if !cause.is_empty() {
             assert_eq!(said.matches(cause).count(), 1, "{said}");
         }
-        assert!(!said.contains(password) && !said.contains("wrong"), "{said}");
+        assert!(
+            !said.contains(password) && !said.contains("wrong"),
+            "{said}"
+        );
     }
     // The end of a password that was not escaped is not taken for a name and shown.
     let url = format!("postgres://caretaker:1/2secret@{place}/{name}");

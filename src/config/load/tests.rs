@@ -75,6 +75,21 @@ fn flags_win_over_all() {
 }
 
 #[test]
+fn what_gave_the_settings_is_named() {
+    let variables = [
+        ("CARETAKER_LOG", "debug"),
+        ("CARETAKER_FEED__BUFFER", "7"),
+        ("CARETAKER_SKIP_WEB", "1"),
+    ];
+    let mut sources = with("", &variables).unwrap().sources;
+    sources.file = None;
+    assert_eq!(
+        sources.to_string(),
+        "defaults (see caretaker.example.toml), the environment (CARETAKER_FEED__BUFFER, CARETAKER_LOG)"
+    );
+}
+
+#[test]
 fn lists_can_stand_in_a_variable() {
     let list = "[{name = 'bus', username = 'u', password = 'p'}]";
     let config = with("", &[("CARETAKER_MATRIX__CREDENTIALS", list)])
