@@ -26,6 +26,7 @@ mod nodes;
 mod place;
 mod promise;
 mod refusal;
+mod simulate;
 mod urgent;
 mod writer;
 
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         ("place", place::tests()),
         ("promise", promise::tests()),
         ("refusal", refusal::tests()),
+        ("simulate", simulate::tests()),
         ("urgent", urgent::tests()),
         ("nodes", nodes::tests()),
         ("writer", writer::tests()),
