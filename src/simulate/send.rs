@@ -41,6 +41,8 @@ const BODY_SHOWN: usize = 400;
 pub(super) struct Server {
     client: Client,
     against: String,
+    /// The same without a user and password, to be shown.
+    shown: String,
     credentials: Credentials,
 }
 
@@ -69,16 +71,22 @@ impl Server {
             builder = builder.no_proxy();
         }
         let client = builder.build().context("cannot set up the HTTP client")?;
+        let mut shown = url.clone();
+        // Both fail only for URLs that cannot have them.
+        let _ = shown
+            .set_username("")
+            .and_then(|()| shown.set_password(None));
         Ok(Self {
             client,
             against: against.trim_end_matches('/').to_owned(),
+            shown: shown.as_str().trim_end_matches('/').to_owned(),
             credentials,
         })
     }
 
-    /// Where it is.
+    /// Where it is, to be shown.
     pub(super) fn address(&self) -> &str {
-        &self.against
+        &self.shown
     }
 
     /// Asks whether it is a caretaker that takes calls.
@@ -86,8 +94,8 @@ impl Server {
     /// # Errors
     /// In plain words, when it is not.
     pub(super) async fn check(&self) -> anyhow::Result<()> {
-        let against = &self.against;
-        let asked = self.client.get(format!("{against}/readyz"));
+        let against = &self.shown;
+        let asked = self.client.get(format!("{}/readyz", self.against));
         let answer = asked.timeout(READY_TIMEOUT).send().await.map_err(|error| {
             let cause = anyhow!(error).root_cause().to_string();
             anyhow!(
@@ -98,7 +106,7 @@ impl Server {
         let said: Value = answer.json().await.unwrap_or_default();
         match said["ready"].as_bool() {
             Some(true) if status.is_success() => Ok(()),
-            Some(_) => bail!("caretaker at {against} is not ready: {}", failing(&said)),
+            Some(_) => bail!("the server at {against} is not ready: {}", failing(&said)),
             None => {
                 bail!("what answers at {against} is no caretaker: /readyz is answered {status}")
             }

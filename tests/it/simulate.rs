@@ -76,18 +76,19 @@ async fn nothing_is_written_when_nobody_answers() -> anyhow::Result<()> {
 async fn what_is_no_caretaker_is_told_nothing() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let against = format!("http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
     let other = axum::Router::new().fallback(async || "welcome");
     tokio::spawn(async move { axum::serve(listener, other).await });
     let output = command(folder.path())
-        .args(["simulate", "--against", &against])
+        .args(["simulate", "--against"])
+        .arg(format!("http://proxy:hidden@{address}/"))
         .args(BY_HAND)
         .output()
         .await?;
     assert_eq!(output.status.code(), Some(1));
     let expected = format!(
-        "Sending to {against} with the credentials given by hand\n\
-         caretaker: what answers at {against} is no caretaker: /readyz is answered 200 OK\n"
+        "Sending to http://{address} with the credentials given by hand\n\
+         caretaker: what answers at http://{address} is no caretaker: /readyz is answered 200 OK\n"
     );
     assert_eq!(said(&output), expected);
     Ok(())
@@ -106,7 +107,7 @@ async fn a_server_that_is_not_ready_is_told_nothing(database: TestDatabase) -> a
     assert_eq!(output.status.code(), Some(1));
     let said = said(&output);
     let why = format!(
-        "caretaker: caretaker at {} is not ready: migrations pending\n",
+        "caretaker: the server at {} is not ready: migrations pending\n",
         server.base
     );
     assert!(said.ends_with(&why), "{said}");
