@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 pub use credential::{MatrixCredential, Secret, UrgentCredential};
 pub use first_start::{CREDENTIALS_FILE, Own, make_data_dir, own_credentials};
-pub use load::{Flags, Loaded, load};
+pub use load::{Flags, Loaded, Sources, load};
 pub use place::{PLACES_FILE, Place, Property, StatusType, UrgentSite, places_at};
 
 /// A setting that stops the start.
@@ -57,6 +57,8 @@ pub struct Config {
     pub database_url: Option<SecretString>,
     /// What is logged, in the words of `tracing`'s `EnvFilter`: a level for all, others by module.
     pub log: String,
+    /// How long the head of a call may take to arrive, in seconds. Also how long a connection is kept between calls.
+    pub head_seconds: u32,
     /// How long calls in flight may take to end once the server was told to stop, in seconds.
     pub drain_seconds: u32,
     /// SmartClean Matrix's webhook.
@@ -158,6 +160,7 @@ impl Default for Config {
             data_dir: PathBuf::from("./data"),
             database_url: None,
             log: "warn,caretaker=info".to_owned(),
+            head_seconds: 30,
             drain_seconds: 10,
             matrix: Matrix::default(),
             urgent: Urgent::default(),

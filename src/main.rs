@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use caretaker::config::{self, Flags, Loaded};
 use caretaker::domain::database::Database;
 use caretaker::domain::migrate;
@@ -100,8 +100,9 @@ fn load(flags: &Flags) -> anyhow::Result<Loaded> {
         }
     }
     let loaded = config::load(flags, variables)?;
+    // Not as a source: the error's own words hold those of its cause.
     let filter = EnvFilter::try_new(&loaded.config.log)
-        .with_context(|| format!("settings: `log` is `{}`", loaded.config.log))?;
+        .map_err(|error| anyhow!("settings: `log` is `{}`: {error}", loaded.config.log))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -125,7 +126,7 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
         program: std::env::args()
             .next()
             .unwrap_or_else(|| "caretaker".to_owned()),
-        settings: loaded.file,
+        settings: loaded.sources,
         data_dir: config.data_dir.clone(),
         database: config.database(),
         own_credentials,

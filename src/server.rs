@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 
-use connection::Cuttable;
+use connection::Patience;
 
 use crate::config::Config;
 use crate::domain::database::Database;
@@ -87,7 +87,18 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         .await
         .context("the places")?
     {
-        tracing::info!("places, properties and status types were taken over from the settings");
+        let places_file = config
+            .places_file
+            .as_ref()
+            .filter(|_| names_places(&config));
+        let names_from = places_file.map_or_else(
+            || "the settings".to_owned(),
+            |path| path.display().to_string(),
+        );
+        tracing::info!(
+            names_from,
+            "places, properties and status types were taken over"
+        );
     }
     let gates = (intake::matrix(&config)?, intake::urgent(&config)?);
 
@@ -131,7 +142,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         graphql_limits(&config),
     );
     let (open, mut all_closed) = mpsc::channel(1);
-    let sockets = Sockets::new(schema.clone(), stop.subscribe(), open);
+    let (goodbye, goodbyes) = watch::channel(false);
+    let sockets = Sockets::new(schema.clone(), goodbyes, open);
     let face = graphql::Face {
         schema,
         max_body_bytes: config.graphql.max_body_bytes,
@@ -143,24 +155,21 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         readiness: readiness(&database, writer),
         guard: Guard::new(address),
     });
-    let (cut, cuts) = watch::channel(false);
-    let listener = Cuttable::new(listener, cuts);
+    let patience = Patience {
+        head: Duration::from_secs(config.head_seconds.into()),
+        drain: Duration::from_secs(config.drain_seconds.into()),
+    };
     let until_stopped = told(stopping.clone());
-    let serving = tokio::spawn(async move {
-        axum::serve(listener, router)
-            .with_graceful_shutdown(until_stopped)
-            .await
-    });
+    let serving = tokio::spawn(connection::serve(listener, router, patience, until_stopped));
     let parts = Parts {
         serving,
         writing,
         tailing,
         stopping,
-        cut,
+        goodbye,
     };
-    let drain = Duration::from_secs(config.drain_seconds.into());
     let task = tokio::spawn(async move {
-        let outcome = parts.run(drain).await;
+        let outcome = parts.run().await;
         // The process may end with this task: the sockets say goodbye first, or their clients see a reset.
         if timeout(CLOSE_TIMEOUT, all_closed.recv()).await.is_err() {
             tracing::warn!("some sockets did not close in time");
@@ -182,16 +191,17 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
 
 /// What runs while the server does.
 struct Parts {
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: JoinHandle<()>,
     writing: JoinHandle<()>,
     tailing: JoinHandle<()>,
     stopping: watch::Receiver<bool>,
-    cut: watch::Sender<bool>,
+    /// Tells the sockets to say goodbye.
+    goodbye: watch::Sender<bool>,
 }
 
 impl Parts {
     /// Until the server was told to stop and everything taken is stored, or until a part of it has ended unasked.
-    async fn run(mut self, drain: Duration) -> anyhow::Result<()> {
+    async fn run(mut self) -> anyhow::Result<()> {
         let (mut served, mut is_written, mut failure) = (None, false, None);
         tokio::select! {
             biased;
@@ -203,27 +213,18 @@ impl Parts {
             }
             ended = &mut self.tailing => failure = Some(unasked("feed", ended)),
         }
+        self.goodbye.send_replace(true);
         // Told to stop, all parts end soon: one of them may be seen to end before the word itself is.
         let is_asked = *self.stopping.borrow() || self.stopping.has_changed().is_err();
         if !is_asked {
             self.serving.abort();
-            self.cut.send_replace(true);
             return Err(failure.unwrap_or_else(|| anyhow!("the listener ended unasked")));
         }
         let served = match served {
             Some(served) => served,
-            None => match timeout(drain, &mut self.serving).await {
-                Ok(served) => served,
-                Err(_) => {
-                    tracing::warn!("calls in flight did not end in time and are cut off");
-                    self.cut.send_replace(true);
-                    self.serving.await
-                }
-            },
+            None => self.serving.await,
         };
-        served
-            .context("the listener's task")?
-            .context("the listener")?;
+        served.context("the listener's task")?;
         if is_written {
             return Ok(());
         }
@@ -242,6 +243,10 @@ fn unasked(part: &str, ended: Result<(), JoinError>) -> anyhow::Error {
         Ok(()) => anyhow!("the {part}'s task ended unasked"),
         Err(error) => anyhow!(error).context(format!("the {part}'s task failed")),
     }
+}
+
+fn names_places(config: &Config) -> bool {
+    !config.places.is_empty() || !config.properties.is_empty()
 }
 
 fn feed_settings(config: &Config) -> feed::Settings {
@@ -312,7 +317,7 @@ pub async fn serve(config: Config, greet: impl FnOnce(SocketAddr)) -> anyhow::Re
         signal = told_to_stop() => {
             tracing::info!(signal = signal?, "stopping");
             tokio::select! {
-                stopped = running.stop() => stopped,
+                stopped = running.stop() => stopped.inspect(|()| tracing::info!("stopped")),
                 signal = told_to_stop() => bail!("stopped at once by a second signal ({})", signal?),
             }
         }

@@ -60,6 +60,7 @@ fn database(config: &Config) -> Result<(), String> {
 
 fn bounds(config: &Config) -> Result<(), String> {
     let counts = [
+        ("head_seconds", config.head_seconds as usize),
         ("matrix.max_body_bytes", config.matrix.max_body_bytes),
         ("urgent.max_body_bytes", config.urgent.max_body_bytes),
         ("writer.queue", config.writer.queue),

@@ -1,5 +1,6 @@
 //! Settings from their sources. Each source is decoded by itself first, so that a fault is told with its origin.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -43,10 +44,39 @@ pub struct Flags {
 pub struct Loaded {
     /// The settings, checked.
     pub config: Config,
-    /// The settings file that was read, if any.
-    pub file: Option<PathBuf>,
+    /// What gave them.
+    pub sources: Sources,
     /// Whether places and properties came from the file in the data folder.
     pub places_from_data_dir: bool,
+}
+
+/// What gave the settings; `Display` names it, the last word last.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The settings file that was read, if any.
+    pub file: Option<PathBuf>,
+    /// The variables that gave a setting.
+    pub variables: Vec<String>,
+    /// The flags that gave a setting.
+    pub flags: Vec<String>,
+}
+
+impl fmt::Display for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.file {
+            Some(file) => write!(f, "{}", file.display())?,
+            None => f.write_str("defaults (see caretaker.example.toml)")?,
+        }
+        for (words, names) in [
+            ("the environment", &self.variables),
+            ("the command line", &self.flags),
+        ] {
+            if !names.is_empty() {
+                write!(f, ", {words} ({})", names.join(", "))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Reads and checks the settings; `variables` is the environment.
@@ -65,8 +95,12 @@ pub fn load(
         .iter()
         .find(|(name, _)| name == "CONFIG")
         .map(|(_, value)| PathBuf::from(value));
-    let (path, table) = settings_file(flags.config.clone().or(from_variable))?;
+    let (file, table) = settings_file(flags.config.clone().or(from_variable))?;
 
+    let mut sources = Sources {
+        file,
+        ..Sources::default()
+    };
     let mut merged = table;
     // A variable may be ours because a credential names it as the place of its secret.
     let secrets = variables_of_secrets(&merged);
@@ -79,16 +113,21 @@ pub fn load(
             .any(|other| name == other || other.ends_with('_') && name.starts_with(other));
         if !of_secret && !other {
             merge(&mut merged, variable(name, value)?);
+            sources.variables.push(format!("{PREFIX}{name}"));
         }
     }
-    merge(&mut merged, flag_table(flags));
+    sources.variables.sort_unstable();
+    let given = flag_table(flags);
+    let flag = |name: &String| format!("--{}", name.replace('_', "-"));
+    sources.flags = given.keys().map(flag).collect();
+    merge(&mut merged, given);
 
     let mut config = decode(merged, "settings")?;
     let places_from_data_dir = place::from_data_dir(&mut config)?;
     check::check(&config)?;
     Ok(Loaded {
         config,
-        file: path,
+        sources,
         places_from_data_dir,
     })
 }

@@ -1,10 +1,13 @@
 //! The pools: one write connection, a few readers, two for the feed, with the session settings that the promises rest on.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use sea_orm::{ConnectOptions, Database as SeaOrm, DatabaseConnection, DbBackend, DbErr};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
 
 /// How long SQLite waits for another process's write.
 const BUSY: Duration = Duration::from_secs(5);
@@ -13,6 +16,22 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 
 /// How many connections the feed has.
 const FEED: u32 = 2;
+
+/// Why a database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// PostgreSQL does not answer, or does not let us in.
+    #[error("{place}: {reason}")]
+    Closed {
+        /// Where it was looked for; no user, no password.
+        place: String,
+        /// The root cause.
+        reason: String,
+    },
+    /// Everything else.
+    #[error(transparent)]
+    Database(#[from] DbErr),
+}
 
 /// An open database.
 #[derive(Clone, Debug)]
@@ -30,7 +49,11 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be reached or the URL is of another kind.
-    pub async fn open(url: &str, readers: u32) -> Result<Self, DbErr> {
+    pub async fn open(url: &str, readers: u32) -> Result<Self, OpenError> {
+        // A pool tries until its patience is at an end and then says only that it is.
+        if DbBackend::Postgres.is_prefix_of(url) {
+            probe(url).await?;
+        }
         let writer = SeaOrm::connect(options(url, Role::Writer, 1)).await?;
         let readers = SeaOrm::connect(options(url, Role::Reader, readers.max(1))).await?;
         let feed = SeaOrm::connect(options(url, Role::Reader, FEED)).await?;
@@ -53,6 +76,55 @@ impl Database {
                 tracing::warn!(%error, "a database pool did not close");
             }
         }
+    }
+}
+
+/// Connects once, for the root cause if that fails.
+async fn probe(url: &str) -> Result<(), OpenError> {
+    let options = PgConnectOptions::from_str(url).map_err(|error| OpenError::Closed {
+        place: "the URL".to_owned(),
+        reason: cause(error),
+    })?;
+    let reason = match timeout(ACQUIRE, PgConnection::connect_with(&options)).await {
+        Ok(Ok(connection)) => {
+            if let Err(error) = connection.close().await {
+                tracing::debug!(%error, "the first connection did not close");
+            }
+            return Ok(());
+        }
+        Ok(Err(error)) => cause(error),
+        Err(_) => format!("no answer within {} seconds", ACQUIRE.as_secs()),
+    };
+    Err(OpenError::Closed {
+        place: place(&options),
+        reason,
+    })
+}
+
+/// The words of the system or of the server, without those that sqlx puts before them.
+fn cause(error: sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Io(error) => error.to_string(),
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Tls(error) => format!("TLS: {error}"),
+        sqlx::Error::Configuration(error) => error.to_string(),
+        error => error.to_string(),
+    }
+}
+
+fn place(options: &PgConnectOptions) -> String {
+    let database = options.get_database().unwrap_or(options.get_username());
+    // A `/` in a password ends the host: what follows, up to the `@`, would be shown as the name.
+    if database.contains('@') {
+        return "PostgreSQL (if the password in the URL has a `/`, write it as %2F)".to_owned();
+    }
+    match options.get_socket() {
+        Some(socket) => format!("PostgreSQL at {}, database `{database}`", socket.display()),
+        None => format!(
+            "PostgreSQL at {}:{}, database `{database}`",
+            options.get_host(),
+            options.get_port()
+        ),
     }
 }
 

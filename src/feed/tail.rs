@@ -7,6 +7,7 @@ use entity::activity;
 use sea_orm::sea_query::Condition;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
 
 use crate::domain::journal;
 use crate::domain::scope::Scope;
@@ -84,12 +85,23 @@ async fn run(
     activities: broadcast::Sender<Arc<activity::Model>>,
     poll: Duration,
 ) {
+    let mut away_since = None;
     loop {
+        let begun = Instant::now();
         match advance(&readers, &tip, &activities).await {
-            Ok(true) => continue,
-            Ok(false) => {}
+            Ok(is_more) => {
+                if let Some(since) = away_since.take() {
+                    let away_seconds = begun.duration_since(since).as_secs();
+                    tracing::info!(away_seconds, "the database is back");
+                }
+                if is_more {
+                    continue;
+                }
+            }
             Err(error) => {
-                tracing::warn!(%error, "the tail could not read and tries again");
+                if away_since.replace(away_since.unwrap_or(begun)).is_none() {
+                    tracing::warn!(%error, "the feed cannot read the database and tries until it can");
+                }
                 tokio::time::sleep(BACKOFF).await;
                 continue;
             }

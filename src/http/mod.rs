@@ -16,6 +16,8 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
 use axum::routing::get;
 
+use problem::Problem;
+
 /// What the routes need.
 #[derive(Debug)]
 pub struct Parts {
@@ -38,6 +40,7 @@ pub struct Parts {
 /// | `/webhooks/…` | proven by each call's own credential |
 /// | `/`, `/graphiql`, `/graphql`, `/graphql/ws`, `/schema.graphql` | open on loopback, behind the guard |
 /// | `/healthz`, `/readyz` | for whoever watches the process |
+/// | all others | 404 |
 pub fn router(parts: Parts) -> Router {
     let readers = Router::new()
         .merge(graphql::routes(parts.face))
@@ -49,4 +52,5 @@ pub fn router(parts: Parts) -> Router {
         .merge(webhook::router(parts.intake))
         .merge(health::routes(parts.readiness))
         .merge(readers)
+        .fallback(async || Problem::not_found())
 }

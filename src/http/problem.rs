@@ -104,6 +104,13 @@ impl Problem {
         .with(WWW_AUTHENTICATE, challenge)
     }
 
+    /// 404: nothing is served at this address.
+    pub fn not_found() -> Self {
+        let detail = "Nothing is served at this address: look for a slip in its path.";
+        let (status, title) = (StatusCode::NOT_FOUND, "No such address");
+        Self::new(status, "urn:caretaker:problem:not-found", title, detail)
+    }
+
     /// 405: this address takes another method.
     pub fn method_not_allowed(allowed: &str) -> Self {
         let detail = format!("This address takes {allowed} only.");

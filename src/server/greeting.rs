@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::config::{Own, PLACES_FILE};
+use crate::config::{Own, PLACES_FILE, Sources};
 
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 const DEFAULT_DATA_DIR: &str = "./data";
@@ -16,8 +16,8 @@ pub struct Greeting {
     pub address: SocketAddr,
     /// How this program was called, for the command to try.
     pub program: String,
-    /// The settings file that was read, if any.
-    pub settings: Option<PathBuf>,
+    /// What gave the settings.
+    pub settings: Sources,
     /// The data folder.
     pub data_dir: PathBuf,
     /// The engine and where it is, without a password.
@@ -66,13 +66,7 @@ impl fmt::Display for Greeting {
             "             PUT  {base}/webhooks/urgent/status-changed, task-chased"
         )?;
         writeln!(f)?;
-        let settings = self
-            .settings
-            .as_ref()
-            .map(|path| path.display().to_string());
-        let settings =
-            settings.unwrap_or_else(|| "defaults (see caretaker.example.toml)".to_owned());
-        writeln!(f, "  Settings   {settings}")?;
+        writeln!(f, "  Settings   {}", self.settings)?;
         writeln!(f, "  Database   {}", self.database)?;
         if let Some(own) = &self.own_credentials {
             let made = if own.is_new { "made just now, " } else { "" };
@@ -115,7 +109,7 @@ mod tests {
         Greeting {
             address: SocketAddr::from(([127, 0, 0, 1], 8080)),
             program: "target/debug/caretaker".to_owned(),
-            settings: None,
+            settings: Sources::default(),
             data_dir: PathBuf::from("./data"),
             database: "SQLite, ./data/caretaker.db".to_owned(),
             own_credentials: Some(Own {

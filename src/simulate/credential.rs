@@ -27,6 +27,14 @@ pub(super) struct Pair {
     pub(super) secret: SecretString,
 }
 
+/// Credentials and where they are from.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) credentials: Credentials,
+    /// In words, to be read after "with".
+    pub(super) origin: String,
+}
+
 /// Credentials given by hand; each half takes precedence over the file.
 #[derive(Debug, Default)]
 pub(super) struct Given {
@@ -54,7 +62,7 @@ impl Given {
 }
 
 /// Credentials for both platforms. The file is read only for what was not given.
-pub(super) fn find(given: Given, data_dir: &Path) -> anyhow::Result<Credentials> {
+pub(super) fn find(given: Given, data_dir: &Path) -> anyhow::Result<Found> {
     let matrix = match (given.matrix_username, given.matrix_password) {
         (Some(username), Some(password)) => Some(Login { username, password }),
         (None, None) => None,
@@ -68,9 +76,12 @@ pub(super) fn find(given: Given, data_dir: &Path) -> anyhow::Result<Credentials>
         _ => bail!("--urgent-token and --urgent-secret belong together: one of them is missing"),
     };
     if let (Some(matrix), Some(urgent)) = (&matrix, &urgent) {
-        return Ok(Credentials {
-            matrix: matrix.clone(),
-            urgent: urgent.clone(),
+        return Ok(Found {
+            credentials: Credentials {
+                matrix: matrix.clone(),
+                urgent: urgent.clone(),
+            },
+            origin: "the credentials given by hand".to_owned(),
         });
     }
     let path = data_dir.join("credentials.toml");
@@ -89,9 +100,17 @@ pub(super) fn find(given: Given, data_dir: &Path) -> anyhow::Result<Credentials>
             error.message()
         )
     })?;
-    Ok(Credentials {
-        matrix: matrix.unwrap_or(file.matrix),
-        urgent: urgent.unwrap_or(file.urgent),
+    let by_hand = match (&matrix, &urgent) {
+        (Some(_), _) => ", but Matrix's given by hand",
+        (_, Some(_)) => ", but Urgent's given by hand",
+        _ => "",
+    };
+    Ok(Found {
+        credentials: Credentials {
+            matrix: matrix.unwrap_or(file.matrix),
+            urgent: urgent.unwrap_or(file.urgent),
+        },
+        origin: format!("the credentials in {}{by_hand}", path.display()),
     })
 }
 
@@ -106,7 +125,7 @@ mod tests {
     fn the_servers_file_is_found_and_what_is_given_by_hand_comes_first() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("credentials.toml"), FILE).unwrap();
-        let found = find(Given::default(), folder.path()).unwrap();
+        let found = find(Given::default(), folder.path()).unwrap().credentials;
         assert_eq!(
             (
                 found.matrix.username.as_str(),
@@ -122,6 +141,12 @@ mod tests {
             (name == "CARETAKER_SIMULATE_URGENT_SECRET").then(|| "hidden".to_owned())
         });
         let found = find(given, folder.path()).unwrap();
+        let shown = folder.path().join("credentials.toml").display().to_string();
+        assert_eq!(
+            found.origin,
+            format!("the credentials in {shown}, but Urgent's given by hand")
+        );
+        let found = found.credentials;
         assert_eq!(
             (
                 found.urgent.token.as_str(),

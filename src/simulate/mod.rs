@@ -123,7 +123,7 @@ fn rate(text: &str) -> Result<f64, String> {
 /// Sends what `args` ask for and prints a summary. Fails when an answer is unexplained, or when a call got none.
 ///
 /// # Errors
-/// When nothing can be sent: no credentials, no such record, an address that is no URL.
+/// When nothing can be sent: no credentials, no such record, an address where no caretaker is ready.
 pub async fn run(args: SimulateArgs) -> anyhow::Result<ExitCode> {
     let given = credential::Given {
         matrix_username: args.matrix_username.clone(),
@@ -132,9 +132,12 @@ pub async fn run(args: SimulateArgs) -> anyhow::Result<ExitCode> {
         urgent_secret: args.urgent_secret.clone(),
     };
     let given = given.or_environment(|name| std::env::var(name).ok());
-    let credentials = credential::find(given, &args.data_dir)?;
+    let found = credential::find(given, &args.data_dir)?;
     let concurrency = usize::from(args.concurrency);
-    let server = send::Server::at(&args.against, credentials, concurrency)?;
+    let server = send::Server::at(&args.against, found.credentials, concurrency)?;
+    // Notes go to standard error: standard output is the summary's.
+    eprintln!("Sending to {} with {}", server.address(), found.origin);
+    server.check().await?;
     let calls = match &args.replay {
         Some(path) => {
             if args.record.as_ref() == Some(path) {
@@ -175,11 +178,15 @@ fn tell(args: &SimulateArgs, now: DateTime<Utc>) -> anyhow::Result<Vec<call::Cal
         .places
         .clone()
         .unwrap_or_else(|| args.data_dir.join("places.toml"));
-    if places::write(&places, &estate)? == places::Placed::LeftAlone {
-        eprintln!(
-            "{} is not from simulate and stays as it is: this estate's buildings go without names",
-            places.display()
-        );
+    let shown = places.display();
+    match places::write(&places, &estate)? {
+        places::Placed::Written => {}
+        places::Placed::Replaced => eprintln!(
+            "{shown} held the names of another estate (another --seed or --events): this one's replace them"
+        ),
+        places::Placed::LeftAlone => eprintln!(
+            "{shown} is not from simulate and stays as it is: this estate's buildings go without names"
+        ),
     }
     let events = story::tell(
         args.seed,

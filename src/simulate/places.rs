@@ -3,7 +3,7 @@
 
 use super::estate::Estate;
 use anyhow::Context;
-use std::{fmt::Write as _, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 const HEADER: &str =
     "# Written by `caretaker simulate`; the next run replaces it unless this line is gone.\n";
@@ -13,25 +13,48 @@ const HEADER: &str =
 pub(super) enum Placed {
     /// Written, or already as it should be.
     Written,
+    /// Written in the place of one that held names which are gone now.
+    Replaced,
     /// There is one that `simulate` did not write.
     LeftAlone,
 }
 
 /// Writes the estate's names and links to `path`.
 pub(super) fn write(path: &Path, estate: &Estate) -> anyhow::Result<Placed> {
-    match std::fs::read_to_string(path) {
+    let before = match std::fs::read_to_string(path) {
         Ok(present) if !present.starts_with(HEADER) => return Ok(Placed::LeftAlone),
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Ok(present) => names(&present),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeSet::new(),
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
+    };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    std::fs::write(path, text(estate)?)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(Placed::Written)
+    let text = text(estate)?;
+    std::fs::write(path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(if before.is_subset(&names(&text)) {
+        Placed::Written
+    } else {
+        Placed::Replaced
+    })
+}
+
+/// What a places file names, with the name; nothing when it cannot be understood.
+fn names(text: &str) -> BTreeSet<(String, String)> {
+    let table: toml::Table = text.parse().unwrap_or_default();
+    let lists = ["properties", "places"]
+        .into_iter()
+        .filter_map(|list| table.get(list)?.as_array());
+    lists
+        .flatten()
+        .filter_map(|entry| {
+            Some((
+                entry.get("matrix")?.to_string(),
+                entry.get("name")?.to_string(),
+            ))
+        })
+        .collect()
 }
 
 fn text(estate: &Estate) -> Result<String, std::fmt::Error> {
@@ -100,6 +123,8 @@ mod tests {
         let estate = estate::draw(3, 100);
         assert_eq!(write(&path, &estate).unwrap(), Placed::Written);
         assert_eq!(write(&path, &estate).unwrap(), Placed::Written);
+        let other = estate::draw(4, 100);
+        assert_eq!(write(&path, &other).unwrap(), Placed::Replaced);
         std::fs::write(&path, "# mine\n").unwrap();
         assert_eq!(write(&path, &estate).unwrap(), Placed::LeftAlone);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "# mine\n");

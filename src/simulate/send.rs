@@ -9,10 +9,11 @@ use super::{
     report::{Answer, Outcome, Report},
     sign,
 };
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use chrono::{TimeDelta, Utc};
 use indicatif::ProgressBar;
 use reqwest::{Client, Method, StatusCode, Url, header};
+use serde_json::Value;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -29,6 +30,8 @@ const BROKEN_ATTEMPTS: usize = 5;
 /// Longest wait for a busy server between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest wait for word that the server is ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
 /// A repeat within this time carries the first call's timestamp; well inside the usual grace window of five minutes.
 const STAMP_LIFE: TimeDelta = TimeDelta::minutes(2);
 /// Characters of an answer's body that are kept.
@@ -38,6 +41,8 @@ const BODY_SHOWN: usize = 400;
 pub(super) struct Server {
     client: Client,
     against: String,
+    /// The same without a user and password, to be shown.
+    shown: String,
     credentials: Credentials,
 }
 
@@ -66,11 +71,46 @@ impl Server {
             builder = builder.no_proxy();
         }
         let client = builder.build().context("cannot set up the HTTP client")?;
+        let mut shown = url.clone();
+        // Both fail only for URLs that cannot have them.
+        let _ = shown
+            .set_username("")
+            .and_then(|()| shown.set_password(None));
         Ok(Self {
             client,
             against: against.trim_end_matches('/').to_owned(),
+            shown: shown.as_str().trim_end_matches('/').to_owned(),
             credentials,
         })
+    }
+
+    /// Where it is, to be shown.
+    pub(super) fn address(&self) -> &str {
+        &self.shown
+    }
+
+    /// Asks whether it is a caretaker that takes calls.
+    ///
+    /// # Errors
+    /// In plain words, when it is not.
+    pub(super) async fn check(&self) -> anyhow::Result<()> {
+        let against = &self.shown;
+        let asked = self.client.get(format!("{}/readyz", self.against));
+        let answer = asked.timeout(READY_TIMEOUT).send().await.map_err(|error| {
+            let cause = anyhow!(error).root_cause().to_string();
+            anyhow!(
+                "nobody answers at {against} ({cause}): start caretaker there, or name another server with --against"
+            )
+        })?;
+        let status = answer.status();
+        let said: Value = answer.json().await.unwrap_or_default();
+        match said["ready"].as_bool() {
+            Some(true) if status.is_success() => Ok(()),
+            Some(_) => bail!("the server at {against} is not ready: {}", failing(&said)),
+            None => {
+                bail!("what answers at {against} is no caretaker: /readyz is answered {status}")
+            }
+        }
     }
 
     /// One attempt; the answer's Retry-After comes with it.
@@ -158,6 +198,16 @@ impl Server {
             }
         }
     }
+}
+
+/// The checks that failed, each with what is said of it.
+fn failing(said: &Value) -> String {
+    let checks = said["checks"].as_object().into_iter().flatten();
+    let failing = checks
+        .filter_map(|(name, outcome)| Some((name, outcome.as_str()?)))
+        .filter(|(_, outcome)| *outcome != "ok")
+        .map(|(name, outcome)| format!("{name} {outcome}"));
+    failing.collect::<Vec<_>>().join(", ")
 }
 
 fn open<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -5,13 +5,14 @@ use super::{
     sign,
 };
 use axum::{
-    Router,
+    Json, Router,
     body::Bytes,
     extract::State,
     http::{HeaderMap, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
+    routing::get,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
@@ -121,6 +122,7 @@ pub(super) async fn stub(first: Vec<Response>) -> (String, Stub) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let app = Router::new()
+        .route("/readyz", get(async || Json(json!({ "ready": true }))))
         .fallback(receive)
         .with_state(Arc::clone(&stub));
     tokio::spawn(async move { axum::serve(listener, app).await });

@@ -13,12 +13,14 @@ use crate::support::{Case, Engine, Process, TestDatabase, case::on_each_engine, 
 pub fn tests() -> Vec<Case> {
     let mut tests = on_each_engine![
         the_first_start_makes_credentials_that_the_next_one_keeps,
+        the_greeting_says_what_gave_the_settings,
         a_server_told_to_stop_ends_well,
         a_client_that_stalls_does_not_keep_a_server_from_stopping,
         migrate_goes_up_and_down_and_tells_where_it_stands,
     ];
     tests.extend(once![
         an_unknown_setting_stops_the_start,
+        a_wrong_log_setting_is_said_once,
         listening_beyond_loopback_stops_the_start,
         a_taken_address_is_named,
     ]);
@@ -54,9 +56,45 @@ async fn the_first_start_makes_credentials_that_the_next_one_keeps(
     second.kill().await
 }
 
+async fn the_greeting_says_what_gave_the_settings(database: TestDatabase) -> anyhow::Result<()> {
+    let places = data_dir(&database).join("places.toml");
+    std::fs::create_dir_all(data_dir(&database))?;
+    std::fs::write(&places, "[[places]]\nname = 'A'\nmatrix = ['1']\n")?;
+    let settings = |greeting: &str| {
+        let line = greeting.lines().find(|line| line.contains("Settings"));
+        line.unwrap_or_default().trim().to_owned()
+    };
+    let flags = "the command line (--data-dir, --database-url, --listen)";
+    let server = Process::start(&database).await?;
+    assert_eq!(
+        settings(&server.greeting),
+        format!("Settings   defaults (see caretaker.example.toml), {flags}")
+    );
+    server.kill().await?;
+    let log = || std::fs::read_to_string(database.folder().join("log"));
+    let taken = "places, properties and status types were taken over";
+    let from_file = format!("{taken} names_from=\"{}\"", places.display());
+    assert!(log()?.contains(&from_file), "{}", log()?);
+
+    let file = database.folder().join("caretaker.toml");
+    std::fs::write(&file, "[[places]]\nname = 'B'\nmatrix = ['1']\n")?;
+    let server = Process::start(&database).await?;
+    assert_eq!(
+        settings(&server.greeting),
+        format!("Settings   caretaker.toml, {flags}")
+    );
+    server.kill().await?;
+    let from_settings = format!("{taken} names_from=\"the settings\"");
+    assert!(log()?.contains(&from_settings), "{}", log()?);
+    Ok(())
+}
+
 async fn a_server_told_to_stop_ends_well(database: TestDatabase) -> anyhow::Result<()> {
     let server = Process::start(&database).await?;
     assert!(server.terminate().await?.success());
+    let log = std::fs::read_to_string(database.folder().join("log"))?;
+    let last = log.lines().last().unwrap_or_default();
+    assert!(last.ends_with("caretaker::server: stopped"), "{log}");
     Ok(())
 }
 
@@ -137,6 +175,17 @@ async fn an_unknown_setting_stops_the_start() -> anyhow::Result<()> {
         .await?;
     insta::assert_snapshot!(String::from_utf8(output.stderr)?, @"caretaker: other.toml: the settings file is not there");
     assert!(!folder.path().join("data").exists());
+    Ok(())
+}
+
+async fn a_wrong_log_setting_is_said_once() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let output = command(folder.path())
+        .env("CARETAKER_LOG", "caretaker=loud")
+        .output()
+        .await?;
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(String::from_utf8(output.stderr)?, @r#"caretaker: settings: `log` is `caretaker=loud`: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5"#);
     Ok(())
 }
 

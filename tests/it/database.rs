@@ -4,14 +4,20 @@ use caretaker::domain::database::Database;
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{ConnectionTrait, Statement, TransactionTrait};
 
-use crate::support::{Case, Engine, TestDatabase, case::on_each_engine};
+use crate::support::case::{on_each_engine, on_postgres};
+use crate::support::process::command;
+use crate::support::{Case, Engine, TestDatabase};
 
 pub fn tests() -> Vec<Case> {
-    on_each_engine![
+    let mut tests = on_each_engine![
         stored_times_order_as_times_and_come_back_unchanged,
         readers_cannot_write,
         what_was_rolled_back_is_not_there,
-    ]
+    ];
+    tests.extend(on_postgres![
+        a_database_that_lets_nobody_in_is_named_with_the_cause
+    ]);
+    tests
 }
 
 /// SQLite keeps times as text: its order must be the order of time whatever the digits after the second.
@@ -101,5 +107,70 @@ async fn what_was_rolled_back_is_not_there(case: TestDatabase) -> anyhow::Result
     let select = Statement::from_string(database.backend(), "SELECT at FROM moment");
     assert!(database.readers.query_one_raw(select).await?.is_none());
     database.close().await;
+    Ok(())
+}
+
+async fn a_database_that_lets_nobody_in_is_named_with_the_cause(
+    case: TestDatabase,
+) -> anyhow::Result<()> {
+    let (start, name) = case.url().rsplit_once('/').unwrap();
+    let (login, place) = start.rsplit_once('@').unwrap();
+    let (_, password) = login.rsplit_once(':').unwrap();
+    // Nobody listens here any more.
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await?
+        .local_addr()?;
+    for (url, place, name, cause) in [
+        (
+            format!("{login}@{closed}/{name}"),
+            closed.to_string(),
+            name,
+            "Connection refused",
+        ),
+        (
+            format!("{start}/no_such"),
+            place.to_owned(),
+            "no_such",
+            "database \"no_such\" does not exist",
+        ),
+        (
+            format!("postgres://caretaker:wrong@{place}/{name}"),
+            place.to_owned(),
+            name,
+            "password authentication failed for user \"caretaker\"",
+        ),
+        (
+            format!("{login}@no-such-host.invalid/{name}"),
+            "no-such-host.invalid:5432".to_owned(),
+            name,
+            "",
+        ),
+    ] {
+        let output = command(case.folder())
+            .args(["serve", "--listen", "127.0.0.1:0", "--database-url", &url])
+            .output()
+            .await?;
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr)?;
+        let named = format!("the database: PostgreSQL at {place}, database `{name}`: {cause}");
+        assert!(said.starts_with(&format!("caretaker: {named}")), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        if !cause.is_empty() {
+            assert_eq!(said.matches(cause).count(), 1, "{said}");
+        }
+        assert!(
+            !said.contains(password) && !said.contains("wrong"),
+            "{said}"
+        );
+    }
+    // The end of a password that was not escaped is not taken for a name and shown.
+    let url = format!("postgres://caretaker:1/2secret@{place}/{name}");
+    let output = command(case.folder())
+        .args(["migrate", "status", "--database-url", &url])
+        .output()
+        .await?;
+    let said = String::from_utf8(output.stderr)?;
+    assert!(said.contains("write it as %2F"), "{said}");
+    assert!(!said.contains("secret"), "{said}");
     Ok(())
 }

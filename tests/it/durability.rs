@@ -28,7 +28,8 @@ use crate::support::{Case, Engine, Process, TestDatabase, TestServer};
 pub fn tests() -> Vec<Case> {
     let mut tests = on_each_engine![what_was_acknowledged_outlives_kills_and_repeats];
     tests.extend(on_postgres![
-        a_restart_of_the_database_costs_answers_but_no_acknowledged_event
+        a_restart_of_the_database_costs_answers_but_no_acknowledged_event,
+        an_outage_of_the_database_and_its_end_are_logged_once,
     ]);
     tests
 }
@@ -272,6 +273,40 @@ async fn restart_under_load(cluster: &Cluster, database: &TestDatabase) -> anyho
     assert!(told.iter().all(|rows| *rows == stored));
     one.stop().await?;
     other.stop().await
+}
+
+async fn an_outage_of_the_database_and_its_end_are_logged_once(
+    _: TestDatabase,
+) -> anyhow::Result<()> {
+    let cluster = Arc::new(Cluster::find());
+    let database = TestDatabase::create(Engine::Postgres, &cluster).await?;
+    let outcome = outage(&cluster, &database).await;
+    cluster.stop();
+    outcome
+}
+
+async fn outage(cluster: &Cluster, database: &TestDatabase) -> anyhow::Result<()> {
+    std::fs::write(
+        database.folder().join("caretaker.toml"),
+        "[feed]\npoll_milliseconds = 50\n",
+    )?;
+    let server = Process::start(database).await?;
+    let said = |words: &str| {
+        let log = std::fs::read_to_string(database.folder().join("log")).unwrap_or_default();
+        log.matches(words).count()
+    };
+    let (begin, end) = ("the feed cannot read the database", "the database is back");
+    cluster.halt().await?;
+    until(|| said(begin) > 0).await;
+    assert_eq!(said(end), 0);
+    cluster.resume().await?;
+    until(|| said(end) > 0).await;
+    let sent = server.matrix(json!([incident("b", 0, 0)])).await?;
+    assert_eq!(sent.status, 200, "{sent}");
+    assert!(server.terminate().await?.success());
+    assert_eq!((said(begin), said(end)), (1, 1));
+    assert_eq!(said("the database is back away_seconds="), 1);
+    Ok(())
 }
 
 /// Sends an incident as a platform does: again while the server asks for it.

@@ -12,6 +12,7 @@
 mod support;
 
 mod command;
+mod connection;
 mod database;
 mod delivery;
 mod durability;
@@ -25,6 +26,7 @@ mod nodes;
 mod place;
 mod promise;
 mod refusal;
+mod simulate;
 mod urgent;
 mod writer;
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     support::run(vec![
         ("command", command::tests()),
+        ("connection", connection::tests()),
         ("database", database::tests()),
         ("delivery", delivery::tests()),
         ("durability", durability::tests()),
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         ("place", place::tests()),
         ("promise", promise::tests()),
         ("refusal", refusal::tests()),
+        ("simulate", simulate::tests()),
         ("urgent", urgent::tests()),
         ("nodes", nodes::tests()),
         ("writer", writer::tests()),

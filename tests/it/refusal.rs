@@ -459,7 +459,18 @@ async fn an_address_that_does_not_exist_is_answered_404(
         "/webhooks/urgent/task-closed",
         "/nothing",
     ] {
-        assert_eq!(server.get(path).await?.status, 404, "{path}");
+        for method in [Method::GET, Method::POST] {
+            let answer = Answer::of(server.request(method, path).send().await?).await?;
+            snapshot!(nameless(&answer)?, @r#"
+            404 application/problem+json
+            {
+              "detail": "Nothing is served at this address: look for a slip in its path.",
+              "status": 404,
+              "title": "No such address",
+              "type": "urn:caretaker:problem:not-found"
+            }
+            "#);
+        }
     }
     server.stop().await
 }

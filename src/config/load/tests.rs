@@ -75,6 +75,21 @@ fn flags_win_over_all() {
 }
 
 #[test]
+fn what_gave_the_settings_is_named() {
+    let variables = [
+        ("CARETAKER_LOG", "debug"),
+        ("CARETAKER_FEED__BUFFER", "7"),
+        ("CARETAKER_SKIP_WEB", "1"),
+    ];
+    let mut sources = with("", &variables).unwrap().sources;
+    sources.file = None;
+    assert_eq!(
+        sources.to_string(),
+        "defaults (see caretaker.example.toml), the environment (CARETAKER_FEED__BUFFER, CARETAKER_LOG)"
+    );
+}
+
+#[test]
 fn lists_can_stand_in_a_variable() {
     let list = "[{name = 'bus', username = 'u', password = 'p'}]";
     let config = with("", &[("CARETAKER_MATRIX__CREDENTIALS", list)])
@@ -86,7 +101,7 @@ fn lists_can_stand_in_a_variable() {
 #[test]
 fn an_unknown_setting_is_named_with_its_origin() {
     insta::assert_snapshot!(refusal("\n[matrix]\nmax_body = 1", &[]), @"FOLDER/caretaker.toml, line 3: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `allow_unauthenticated`, `max_body_bytes`");
-    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `data_dir`, `database_url`, `log`, `drain_seconds`, `matrix`, `urgent`, `writer`, `feed`, `graphql`, `places`, `properties`, `status_types`");
+    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `data_dir`, `database_url`, `log`, `head_seconds`, `drain_seconds`, `matrix`, `urgent`, `writer`, `feed`, `graphql`, `places`, `properties`, `status_types`");
     insta::assert_snapshot!(refusal("", &[("CARETAKER_MATRIX__MAX_BODY", "2")]), @"CARETAKER_MATRIX__MAX_BODY: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `allow_unauthenticated`, `max_body_bytes`");
 }
 

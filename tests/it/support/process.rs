@@ -33,12 +33,29 @@ impl Process {
 
     /// With more arguments after `serve`.
     pub async fn start_with(database: &TestDatabase, arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::start_by(command(database.folder()), database, arguments).await
+    }
+
+    /// With at most so many file descriptors.
+    pub async fn start_within(database: &TestDatabase, most: usize) -> anyhow::Result<Self> {
+        let mut shell = plain("sh", database.folder());
+        shell
+            .args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &most.to_string()])
+            .arg(env!("CARGO_BIN_EXE_caretaker"));
+        Self::start_by(shell, database, &[]).await
+    }
+
+    async fn start_by(
+        mut command: Command,
+        database: &TestDatabase,
+        arguments: &[&str],
+    ) -> anyhow::Result<Self> {
         let data = data_dir(database);
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(database.folder().join("log"))?;
-        let mut child = command(database.folder())
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(["--database-url", database.url()])
             .arg("--data-dir")
@@ -120,7 +137,11 @@ impl Deref for Process {
 
 /// The program, started in `folder` without the settings of whoever runs the tests.
 pub fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_caretaker"));
+    plain(env!("CARGO_BIN_EXE_caretaker"), folder)
+}
+
+fn plain(program: &str, folder: &Path) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CARETAKER_") {
             command.env_remove(name);

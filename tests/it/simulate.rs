@@ -1,0 +1,135 @@
+//! `caretaker simulate` as it is typed: what it says before it sends. What it sends is shown by `durability`.
+
+use std::process::Output;
+
+use caretaker::domain::database::Database;
+use caretaker::domain::migrate;
+use serde_json::Value;
+
+use crate::support::case::{on_each_engine, once};
+use crate::support::process::command;
+use crate::support::{Case, Process, TestDatabase, TestServer};
+
+pub fn tests() -> Vec<Case> {
+    let mut tests = once![
+        nothing_is_written_when_nobody_answers,
+        what_is_no_caretaker_is_told_nothing,
+    ];
+    tests.extend(on_each_engine![
+        a_server_that_is_not_ready_is_told_nothing,
+        names_of_another_seed_are_replaced_and_that_is_said,
+    ]);
+    tests
+}
+
+const BY_HAND: [&str; 8] = [
+    "--matrix-username",
+    "matrix",
+    "--matrix-password",
+    "hidden",
+    "--urgent-token",
+    "urgent",
+    "--urgent-secret",
+    "hidden",
+];
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+async fn nothing_is_written_when_nobody_answers() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    std::fs::create_dir(folder.path().join("data"))?;
+    std::fs::write(
+        folder.path().join("data/credentials.toml"),
+        "[matrix]\nusername = 'matrix'\npassword = 'hidden'\n\n[urgent]\ntoken = 'urgent'\nsecret = 'hidden'\n",
+    )?;
+    // Nobody listens here any more.
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let against = format!("http://{}", closed.local_addr()?);
+    drop(closed);
+    let output = command(folder.path())
+        .args(["simulate", "--against", &against])
+        .output()
+        .await?;
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    let mut lines = said.lines();
+    assert_eq!(
+        lines.next(),
+        Some(&*format!(
+            "Sending to {against} with the credentials in ./data/credentials.toml"
+        ))
+    );
+    let why = lines.next().unwrap_or_default();
+    assert!(
+        why.starts_with(&format!(
+            "caretaker: nobody answers at {against} (Connection refused"
+        )),
+        "{said}"
+    );
+    assert_eq!(lines.next(), None);
+    assert!(!folder.path().join("data/places.toml").exists());
+    Ok(())
+}
+
+async fn what_is_no_caretaker_is_told_nothing() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let other = axum::Router::new().fallback(async || "welcome");
+    tokio::spawn(async move { axum::serve(listener, other).await });
+    let output = command(folder.path())
+        .args(["simulate", "--against"])
+        .arg(format!("http://proxy:hidden@{address}/"))
+        .args(BY_HAND)
+        .output()
+        .await?;
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!(
+        "Sending to http://{address} with the credentials given by hand\n\
+         caretaker: what answers at http://{address} is no caretaker: /readyz is answered 200 OK\n"
+    );
+    assert_eq!(said(&output), expected);
+    Ok(())
+}
+
+async fn a_server_that_is_not_ready_is_told_nothing(database: TestDatabase) -> anyhow::Result<()> {
+    let server = TestServer::start(&database).await?;
+    let beside = Database::open(database.url(), 1).await?;
+    migrate::down(&beside, 1).await?;
+    beside.close().await;
+    let output = command(database.folder())
+        .args(["simulate", "--against", &server.base])
+        .args(BY_HAND)
+        .output()
+        .await?;
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    let why = format!(
+        "caretaker: the server at {} is not ready: migrations pending\n",
+        server.base
+    );
+    assert!(said.ends_with(&why), "{said}");
+    server.stop().await
+}
+
+async fn names_of_another_seed_are_replaced_and_that_is_said(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = Process::start(&database).await?;
+    for (seed, is_said) in [("1", false), ("1", false), ("2", true)] {
+        let output = command(database.folder())
+            .args(["simulate", "--json", "--events", "30", "--seed", seed])
+            .args(["--against", &server.base])
+            .output()
+            .await?;
+        assert!(output.status.success(), "{output:?}");
+        let summary: Value = serde_json::from_slice(&output.stdout)?;
+        assert_eq!(summary["unexplained"], 0, "{summary}");
+        let said = said(&output);
+        let note = "data/places.toml held the names of another estate";
+        assert_eq!(said.contains(note), is_said, "{said}");
+    }
+    server.kill().await
+}
