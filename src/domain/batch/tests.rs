@@ -44,7 +44,7 @@ fn delivery(number: (usize, usize), facts: &[Fact]) -> Delivery {
         body: b"[]".to_vec(),
         received_at: DateTime::UNIX_EPOCH,
         content: Content {
-            facts: facts.iter().cloned().enumerate().collect(),
+            facts: facts.iter().cloned().map(Arc::new).enumerate().collect(),
             ..Content::default()
         },
     }
