@@ -94,16 +94,18 @@ pub async fn load_places_of(
 }
 
 /// From the sites named up to their roots; a place link is a step up as a parent is, and
-/// both are taken: once the link goes, the parent counts again.
+/// both are taken: once the link goes, the parent counts again. IN and not JOIN: SQLite walks through all sites to join
+/// them.
 const FROM_NAMES: &str = "WITH RECURSIVE up (id) AS (
         SELECT id FROM site WHERE id IN {0}
         UNION SELECT above.id
             FROM up JOIN site s ON s.id = up.id LEFT JOIN place_link l ON l.site_id = s.id
             JOIN site above ON above.id IN (l.root_site_id, s.parent_id)
     ), same (id) AS (
-        SELECT id FROM up UNION SELECT l.site_id FROM place_link l JOIN up ON up.id = l.root_site_id
+        SELECT id FROM up
+        UNION SELECT l.site_id FROM place_link l WHERE l.root_site_id IN (SELECT id FROM up)
     )
-    SELECT site.* FROM site JOIN same ON same.id = site.id";
+    SELECT * FROM site WHERE id IN (SELECT id FROM same)";
 
 async fn sites(
     connection: &impl ConnectionTrait,
