@@ -1,0 +1,169 @@
+//! Timelines and the feed: activities by subject, in the order of commits, or by the delivery that told them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use entity::activity;
+use uuid::Uuid;
+
+use super::Loader;
+use super::list::{listed_position, wants_total};
+use super::page::page_of;
+use crate::domain::filter::{Filter, Test};
+use crate::domain::key::Key;
+use crate::domain::page::{self, Order, Position};
+use crate::domain::table::{ActiveEnum, IdenStatic};
+use crate::domain::{self, read};
+use crate::graphql::comparison::LONGEST_LIST;
+use crate::graphql::cursor;
+use crate::graphql::enums;
+use crate::graphql::error::Fault;
+use crate::graphql::filter::{ActivityFilter, FilterInput};
+use crate::graphql::object::Activity;
+use crate::graphql::selection::Selected;
+use crate::graphql::slot::{Fetched, Slots};
+
+impl<'a> Loader<'a> {
+    /// Fetches, for each subject, a page of its timeline.
+    pub(in crate::graphql) async fn timeline(
+        &'a self,
+        slots: &mut [Slots],
+        aliases: &[Selected<'a>],
+        column: activity::Column,
+        subjects: &[Uuid],
+    ) -> Result<(), Fault> {
+        for alias in aliases {
+            let kinds: Option<Vec<enums::ActivityKind>> = alias.argument("kinds")?;
+            let newest_first: Option<bool> = alias.argument("newestFirst")?;
+            let direction = if newest_first == Some(true) {
+                page::Direction::Descending
+            } else {
+                page::Direction::Ascending
+            };
+            let mark = cursor::mark(&("timeline", column.as_str(), &kinds, direction));
+            let filter = of_kinds(kinds)?;
+            let order = domain::activity::read::timeline_order(direction);
+            let page = page_of(alias, |cursor| listed_position(&mark, cursor, &order))?;
+            let slices = domain::activity::read::timelines(
+                self.scope,
+                self.database,
+                column,
+                subjects,
+                &filter,
+                direction,
+                &page,
+            )
+            .await?;
+            let totals = if wants_total::<Activity>(alias) {
+                domain::activity::read::count_timelines(
+                    self.scope,
+                    self.database,
+                    column,
+                    subjects,
+                    &filter,
+                )
+                .await?
+            } else {
+                HashMap::new()
+            };
+            self.spread::<Activity>(slots, alias, subjects, slices, &totals, |position| {
+                cursor::encode(&mark, position)
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Fetches a page of the feed: in the order of commits, with feed cursors.
+    pub(in crate::graphql) async fn feed(
+        &'a self,
+        selected: &Selected<'a>,
+    ) -> Result<Fetched, Fault> {
+        let filter = match selected.argument::<Option<ActivityFilter>>("filter")? {
+            Some(filter) => filter.meaning()?.at(self.now),
+            None => Filter::default(),
+        };
+        let order = feed_order();
+        let page = page_of(selected, feed_position)?;
+        let slice =
+            read::page::<activity::Entity>(self.scope, self.database, &filter, &order, &page)
+                .await?;
+        let total = if wants_total::<Activity>(selected) {
+            read::count::<activity::Entity>(self.scope, self.database, &filter).await?
+        } else {
+            None
+        };
+        let connection = self
+            .connection::<Activity>(slice, total, selected, feed_cursor)
+            .await?;
+        Ok(Some(Arc::new(connection)))
+    }
+
+    /// Fetches, for each delivery, a page of what it told, in the order of commits, with feed cursors.
+    pub(in crate::graphql) async fn told(
+        &'a self,
+        slots: &mut [Slots],
+        aliases: &[Selected<'a>],
+        deliveries: &[Uuid],
+    ) -> Result<(), Fault> {
+        let column = activity::Column::DeliveryId;
+        for alias in aliases {
+            let page = page_of(alias, feed_position)?;
+            let slices = read::children::<activity::Entity>(
+                self.scope,
+                self.database,
+                column,
+                deliveries,
+                &Filter::default(),
+                &feed_order(),
+                &page,
+            )
+            .await?;
+            let totals = if wants_total::<Activity>(alias) {
+                let all = &Filter::default();
+                read::count_children::<activity::Entity>(
+                    self.scope,
+                    self.database,
+                    column,
+                    deliveries,
+                    all,
+                )
+                .await?
+            } else {
+                HashMap::new()
+            };
+            self.spread::<Activity>(slots, alias, deliveries, slices, &totals, feed_cursor)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn of_kinds(kinds: Option<Vec<enums::ActivityKind>>) -> Result<Filter<activity::Column>, Fault> {
+    let Some(kinds) = kinds else {
+        return Ok(Filter::default());
+    };
+    if kinds.len() > LONGEST_LIST {
+        return Err(Fault::limit(format!(
+            "`kinds` has at most {LONGEST_LIST} values"
+        )));
+    }
+    let key = |kind| Key::Text(entity::ActivityKind::from(kind).to_value());
+    let keys = kinds.into_iter().map(key).collect();
+    Ok(Filter::Is(activity::Column::Kind, Test::In(keys)))
+}
+
+fn feed_order() -> Order<activity::Column> {
+    Order::new([], activity::Column::Seq)
+}
+
+fn feed_position(cursor: &str) -> Result<Position, Fault> {
+    Ok(vec![Key::Int(cursor::decode_feed(cursor)?)])
+}
+
+fn feed_cursor(position: &Position) -> String {
+    match position.first() {
+        Some(Key::Int(seq)) => cursor::feed(*seq),
+        _ => cursor::feed(0),
+    }
+}

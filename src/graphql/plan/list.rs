@@ -1,0 +1,277 @@
+//! Lists: a page of each, in any order and under any filter, for one list or for those of many parents at once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::OutputType;
+use uuid::Uuid;
+
+use super::Loader;
+use super::noun::{Column, Listed, Noun, Row};
+use super::page::page_of;
+use crate::domain::filter::Filter;
+use crate::domain::page::{self, Order, Page, Position, Slice};
+use crate::domain::read;
+use crate::domain::table::{ColumnTrait, IdenStatic};
+use crate::graphql::connection::{Connection, Edge, PageInfo};
+use crate::graphql::cursor;
+use crate::graphql::error::Fault;
+use crate::graphql::filter::FilterInput;
+use crate::graphql::order::OrderInput;
+use crate::graphql::selection::{Selected, Selection};
+use crate::graphql::slot::{Fetched, Slots};
+
+/// How many fields an order may name.
+const LONGEST_ORDER: usize = 3;
+
+/// What a list is asked for.
+struct Question<C> {
+    filter: Filter<C>,
+    order: Order<C>,
+    page: Page,
+    mark: String,
+}
+
+impl<'a> Loader<'a> {
+    /// Fetches a page of a list that stands by itself.
+    pub(in crate::graphql) async fn list<T: Listed>(
+        &'a self,
+        selected: &Selected<'a>,
+    ) -> Result<Fetched, Fault> {
+        let question = self.question::<T>(selected, "").await?;
+        let slice = read::page::<T::Entity>(
+            self.scope,
+            self.database,
+            &question.filter,
+            &question.order,
+            &question.page,
+        )
+        .await?;
+        let total = if wants_total::<T>(selected) {
+            read::count::<T::Entity>(self.scope, self.database, &question.filter).await?
+        } else {
+            None
+        };
+        let connection = self
+            .connection::<T>(slice, total, selected, |position| {
+                cursor::encode(&question.mark, position)
+            })
+            .await?;
+        Ok(Some(Arc::new(connection)))
+    }
+
+    /// Fetches, for each parent, a page of the rows that name it in `column`.
+    pub(in crate::graphql) async fn many<T: Listed>(
+        &'a self,
+        slots: &mut [Slots],
+        aliases: &[Selected<'a>],
+        column: Column<T>,
+        parents: &[Uuid],
+    ) -> Result<(), Fault> {
+        for alias in aliases {
+            let question = self.question::<T>(alias, column.as_str()).await?;
+            self.pages::<T>(slots, alias, column, parents, question)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Fetches, for each parent, a page of a list in a fixed order without a filter.
+    pub(in crate::graphql) async fn plain<T: Noun>(
+        &'a self,
+        slots: &mut [Slots],
+        aliases: &[Selected<'a>],
+        column: Column<T>,
+        parents: &[Uuid],
+        order: Column<T>,
+    ) -> Result<(), Fault> {
+        for alias in aliases {
+            let order = Order::new([(order, page::Direction::Ascending)], T::KEY);
+            let mark = cursor::mark(&(T::KIND, column.as_str(), "plain"));
+            let question = Question {
+                filter: Filter::default(),
+                page: page_of(alias, |cursor| listed_position(&mark, cursor, &order))?,
+                order,
+                mark,
+            };
+            self.pages::<T>(slots, alias, column, parents, question)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn pages<T: Noun>(
+        &'a self,
+        slots: &mut [Slots],
+        alias: &Selected<'a>,
+        column: Column<T>,
+        parents: &[Uuid],
+        question: Question<Column<T>>,
+    ) -> Result<(), Fault> {
+        let slices = read::children::<T::Entity>(
+            self.scope,
+            self.database,
+            column,
+            parents,
+            &question.filter,
+            &question.order,
+            &question.page,
+        )
+        .await?;
+        let totals = if wants_total::<T>(alias) {
+            let filter = &question.filter;
+            read::count_children::<T::Entity>(self.scope, self.database, column, parents, filter)
+                .await?
+        } else {
+            HashMap::new()
+        };
+        self.spread::<T>(slots, alias, parents, slices, &totals, |position| {
+            cursor::encode(&question.mark, position)
+        })
+        .await
+    }
+
+    async fn question<T: Listed>(
+        &'a self,
+        selected: &Selected<'_>,
+        parent: &str,
+    ) -> Result<Question<Column<T>>, Fault> {
+        let filter = match selected.argument::<Option<T::Filter>>("filter")? {
+            Some(filter) => filter.meaning()?,
+            None => Filter::default(),
+        };
+        let order_by: Vec<T::OrderBy> = selected
+            .argument::<Option<Vec<T::OrderBy>>>("orderBy")?
+            .unwrap_or_default();
+        if order_by.len() > LONGEST_ORDER {
+            return Err(Fault::limit(format!(
+                "a list is sorted by at most {LONGEST_ORDER} fields"
+            )));
+        }
+        let order = if order_by.is_empty() {
+            Order::new([T::ORDER], T::KEY)
+        } else {
+            Order::new(order_by.into_iter().map(OrderInput::term), T::KEY)
+        };
+        // The mark has relative times as they were written: "-P7D" stays the same filter a minute later.
+        let mark = cursor::mark(&(T::KIND, parent, &filter, &order));
+        let unasked = T::unasked(&filter);
+        let page = page_of(selected, |cursor| listed_position(&mark, cursor, &order))?;
+        let settled = T::settled(self, filter).await?;
+        Ok(Question {
+            page,
+            filter: Filter::All(vec![unasked, settled.at(self.now)]),
+            order,
+            mark,
+        })
+    }
+
+    pub(super) async fn connection<T: Noun>(
+        &'a self,
+        slice: Slice<Row<T>>,
+        total: Option<u64>,
+        selected: &Selected<'a>,
+        cursor: impl Fn(&Position) -> String,
+    ) -> Result<Connection<T>, Fault> {
+        let (cursors, rows): (Vec<String>, Vec<Row<T>>) = slice
+            .rows
+            .into_iter()
+            .map(|(position, row)| (cursor(&position), row))
+            .unzip();
+        let objects = T::load(self, rows, nodes_of::<T>(selected)).await?;
+        let edges = std::iter::zip(cursors, objects)
+            .map(|(cursor, node)| Edge { cursor, node })
+            .collect();
+        Ok(connected(edges, slice.has_previous, slice.has_next, total))
+    }
+
+    /// Loads the rows of all parents at once and gives each parent its own page of them.
+    pub(super) async fn spread<T: Noun>(
+        &'a self,
+        slots: &mut [Slots],
+        alias: &Selected<'a>,
+        parents: &[Uuid],
+        slices: HashMap<Uuid, Slice<Row<T>>>,
+        totals: &HashMap<Uuid, Option<u64>>,
+        cursor: impl Fn(&Position) -> String,
+    ) -> Result<(), Fault> {
+        let mut rows = Vec::new();
+        let mut outlines = HashMap::with_capacity(slices.len());
+        for (parent, slice) in slices {
+            let mut cursors = Vec::with_capacity(slice.rows.len());
+            for (position, row) in slice.rows {
+                cursors.push(cursor(&position));
+                rows.push(row);
+            }
+            let start = rows.len() - cursors.len();
+            outlines.insert(parent, (start, cursors, slice.has_previous, slice.has_next));
+        }
+        let objects = T::load(self, rows, nodes_of::<T>(alias)).await?;
+        let pages: HashMap<Uuid, Arc<Connection<T>>> = outlines
+            .into_iter()
+            .map(|(parent, (start, cursors, has_previous, has_next))| {
+                let nodes = objects.iter().skip(start).cloned();
+                let edges = std::iter::zip(cursors, nodes)
+                    .map(|(cursor, node)| Edge { cursor, node })
+                    .collect();
+                let total = totals.get(&parent).copied().flatten();
+                let page = connected(edges, has_previous, has_next, total);
+                (parent, Arc::new(page))
+            })
+            .collect();
+        for (slots, parent) in std::iter::zip(slots, parents) {
+            let page = pages.get(parent).cloned().unwrap_or_else(|| {
+                let total = totals.get(parent).copied().flatten();
+                Arc::new(connected(Vec::new(), false, false, total))
+            });
+            slots.put(alias.key(), Some(page));
+        }
+        Ok(())
+    }
+}
+
+/// What is selected on the elements of a connection, be it through `nodes` or through `edges { node }`.
+fn nodes_of<'a, T: Noun>(selected: &Selected<'a>) -> Selection<'a> {
+    let connection = <Connection<T> as OutputType>::type_name();
+    let edge = <Edge<T> as OutputType>::type_name();
+    let selection = selected.selection();
+    let through_edges = selection.below(&connection, "edges").below(&edge, "node");
+    selection.below(&connection, "nodes").and(through_edges)
+}
+
+pub(super) fn wants_total<T: Noun>(selected: &Selected<'_>) -> bool {
+    let connection = <Connection<T> as OutputType>::type_name();
+    selected.selection().has(&connection, "totalCount")
+}
+
+fn connected<T>(
+    edges: Vec<Edge<T>>,
+    has_previous_page: bool,
+    has_next_page: bool,
+    total_count: Option<u64>,
+) -> Connection<T> {
+    let page_info = PageInfo {
+        has_next_page,
+        has_previous_page,
+        start_cursor: edges.first().map(|edge| edge.cursor.clone()),
+        end_cursor: edges.last().map(|edge| edge.cursor.clone()),
+    };
+    Connection {
+        edges,
+        page_info,
+        total_count,
+    }
+}
+
+pub(super) fn listed_position<C: ColumnTrait>(
+    mark: &str,
+    cursor: &str,
+    order: &Order<C>,
+) -> Result<Position, Fault> {
+    let position = cursor::decode(mark, cursor)?;
+    if order.fits(&position) {
+        Ok(position)
+    } else {
+        Err(cursor::invalid("not a cursor of this API"))
+    }
+}

@@ -1,0 +1,152 @@
+//! Plan → fetch → resolve: looks ahead at what is selected and fetches each relation once per level, set-based, so that
+//! objects resolve from memory. No statement depends on how many objects a level has.
+
+mod feed;
+mod list;
+mod noun;
+mod page;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::Context;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::error::Fault;
+use super::selection::{Selected, Selection};
+use super::slot::Slots;
+use crate::domain::read;
+use crate::domain::scope::Scope;
+use crate::domain::table::{Connection as Database, ModelTrait, Value};
+
+pub(super) use noun::{Column, Listed, Noun, Row};
+pub(super) use page::{DEFAULT_PAGE, LARGEST_PAGE};
+
+/// What an operation knows of time: given with a request where time must stand still.
+#[derive(Clone, Copy, Debug)]
+pub struct Now(pub DateTime<Utc>);
+
+/// One read: the database, who asks, and when.
+pub struct Loader<'a> {
+    pub(super) database: &'a Database,
+    pub(super) scope: &'a Scope,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// A field under its response key, and the places of the parents that want it.
+pub(super) struct Wanted<'a> {
+    pub(super) alias: Selected<'a>,
+    pub(super) on: Vec<usize>,
+}
+
+impl<'a> Loader<'a> {
+    /// The read that the field at hand begins.
+    pub(super) fn of(context: &'a Context<'a>) -> Result<Self, Fault> {
+        let missing = |what| move |_| Fault::internal(format!("a request came without its {what}"));
+        Ok(Self {
+            database: context.data::<Database>().map_err(missing("database"))?,
+            scope: context.data::<Scope>().map_err(missing("scope"))?,
+            now: context
+                .data_opt::<Now>()
+                .map_or_else(Utc::now, |Now(now)| *now),
+        })
+    }
+
+    /// The objects with these keys, by key.
+    pub(super) async fn keyed<T: Noun>(
+        &'a self,
+        keys: &[Uuid],
+        selection: Selection<'a>,
+    ) -> Result<HashMap<Uuid, Arc<T>>, Fault> {
+        let rows = read::by_keys::<T::Entity>(self.scope, self.database, T::KEY, keys).await?;
+        self.objects::<T>(T::KEY, rows, selection).await
+    }
+
+    async fn objects<T: Noun>(
+        &'a self,
+        key: Column<T>,
+        rows: Vec<Row<T>>,
+        selection: Selection<'a>,
+    ) -> Result<HashMap<Uuid, Arc<T>>, Fault> {
+        let keys: Vec<Option<Uuid>> = rows.iter().map(|row| id_in::<T>(row, key)).collect();
+        let objects = T::load(self, rows, selection).await?;
+        let keyed = std::iter::zip(keys, objects).filter_map(|(key, object)| Some((key?, object)));
+        Ok(keyed.collect())
+    }
+
+    /// Fetches a relation to one object: `keys` has, for each parent, the value of `column` that it points at.
+    pub(super) async fn one<T: Noun>(
+        &'a self,
+        slots: &mut [Slots],
+        aliases: &[Selected<'a>],
+        column: Column<T>,
+        keys: &[Option<Uuid>],
+    ) -> Result<(), Fault> {
+        let all: Vec<usize> = (0..keys.len()).collect();
+        let wanted: Vec<Wanted<'a>> = aliases
+            .iter()
+            .map(|alias| Wanted {
+                alias: alias.clone(),
+                on: all.clone(),
+            })
+            .collect();
+        self.some::<T>(slots, &wanted, column, keys).await
+    }
+
+    /// Fetches a relation to one object for those parents that want it, with one statement for all of them.
+    pub(super) async fn some<T: Noun>(
+        &'a self,
+        slots: &mut [Slots],
+        wanted: &[Wanted<'a>],
+        column: Column<T>,
+        keys: &[Option<Uuid>],
+    ) -> Result<(), Fault> {
+        let key_of = |index: &usize| keys.get(*index).copied().flatten();
+        let every = wanted.iter().flat_map(|wanted| &wanted.on);
+        let every: Vec<Uuid> = every.filter_map(key_of).collect();
+        let mut rows =
+            read::by_keys::<T::Entity>(self.scope, self.database, column, &every).await?;
+        for (nth, Wanted { alias, on }) in wanted.iter().enumerate() {
+            let rows = if nth + 1 == wanted.len() {
+                std::mem::take(&mut rows)
+            } else {
+                rows.clone()
+            };
+            let objects = self.objects::<T>(column, rows, alias.selection()).await?;
+            for index in on {
+                let object = key_of(index).and_then(|key| objects.get(&key).cloned());
+                if let Some(slots) = slots.get_mut(*index) {
+                    slots.put(alias.key(), object.map(|object| object as _));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The fields selected on a type, those of one name together: they share a statement where they can.
+pub(super) fn relations<'a>(
+    selection: &Selection<'a>,
+    on: &str,
+) -> Vec<(&'a str, Vec<Selected<'a>>)> {
+    let mut relations: Vec<(&str, Vec<Selected<'a>>)> = Vec::new();
+    for selected in selection.on(on) {
+        match relations
+            .iter_mut()
+            .find(|(name, _)| *name == selected.name())
+        {
+            Some((_, aliases)) => aliases.push(selected),
+            None => relations.push((selected.name(), vec![selected])),
+        }
+    }
+    relations
+}
+
+/// The value of an id column of a row.
+fn id_in<T: Noun>(row: &Row<T>, column: Column<T>) -> Option<Uuid> {
+    match row.get(column) {
+        Value::Uuid(id) => id,
+        _ => None,
+    }
+}

@@ -1,0 +1,62 @@
+//! What can be read: the object types that stand for the rows of a table, and those of them that have lists.
+
+use std::future::ready;
+use std::sync::Arc;
+
+use async_graphql::{InputType, OutputType};
+use futures_util::future::BoxFuture;
+
+use super::Loader;
+use crate::domain::filter::Filter;
+use crate::domain::page;
+use crate::domain::table::{EntityTrait, ModelTrait};
+use crate::graphql::error::Fault;
+use crate::graphql::filter::FilterInput;
+use crate::graphql::id::Kind;
+use crate::graphql::order::OrderInput;
+use crate::graphql::selection::Selection;
+
+pub(in crate::graphql) type Row<T> = <<T as Noun>::Entity as EntityTrait>::Model;
+pub(in crate::graphql) type Column<T> = <<T as Noun>::Entity as EntityTrait>::Column;
+
+/// An object type that stands for the rows of a table.
+pub(in crate::graphql) trait Noun: OutputType + Sized + 'static {
+    /// The kind of its global id.
+    const KIND: Kind;
+    /// The table.
+    type Entity: EntityTrait<Model: ModelTrait<Entity = Self::Entity>>;
+    /// The primary key.
+    const KEY: Column<Self>;
+
+    /// Makes the objects of `rows` with all that is selected below them; one object for each row, in their order.
+    fn load<'a>(
+        loader: &'a Loader<'a>,
+        rows: Vec<Row<Self>>,
+        selection: Selection<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Arc<Self>>, Fault>>;
+}
+
+/// A noun whose lists can be filtered and ordered.
+pub(in crate::graphql) trait Listed: Noun {
+    /// What narrows its lists.
+    type Filter: FilterInput<Column = Column<Self>> + InputType;
+    /// What sorts its lists.
+    type OrderBy: OrderInput<Column = Column<Self>> + InputType;
+    /// The order when nothing is said.
+    const ORDER: (Column<Self>, page::Direction);
+    /// What the argument `orderBy` says of itself.
+    const ORDER_HINT: &'static str;
+
+    /// The same filter once the operator's tables have been asked what it needs of them.
+    fn settled<'a>(
+        _loader: &'a Loader<'a>,
+        filter: Filter<Column<Self>>,
+    ) -> BoxFuture<'a, Result<Filter<Column<Self>>, Fault>> {
+        Box::pin(ready(Ok(filter)))
+    }
+
+    /// What a list leaves out unless its filter asks for it.
+    fn unasked(_filter: &Filter<Column<Self>>) -> Filter<Column<Self>> {
+        Filter::default()
+    }
+}
