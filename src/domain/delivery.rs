@@ -1,5 +1,7 @@
 //! A call on its way to the writer: who sent it, its bytes, and what the decoder made of them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use entity::{DeliveryId, Operation, Outcome, Source};
 
@@ -33,8 +35,8 @@ pub struct Delivery {
 /// What a decoder made of a body.
 #[derive(Clone, Debug, Default)]
 pub struct Content {
-    /// What it says, each with the position of its element in the batch.
-    pub facts: Vec<(usize, Fact)>,
+    /// What it says, each with the position of its element in the batch; shared with the thread that folds it.
+    pub facts: Vec<(usize, Arc<Fact>)>,
     /// What could not be understood.
     pub misfits: Vec<Misfit>,
     /// What is odd but accepted: `JSON path: what`.

@@ -141,7 +141,11 @@ async fn link_places(
     Ok(Some(activities))
 }
 
-fn links(declared: &[(String, Vec<SiteKey>)], version: i64) -> Vec<(SiteKey, place_link::Model)> {
+/// The rows that say what `declared` says, each with the words that name its site.
+pub(super) fn links(
+    declared: &[(String, Vec<SiteKey>)],
+    version: i64,
+) -> Vec<(SiteKey, place_link::Model)> {
     let mut links = BTreeMap::new();
     for (name, sites) in declared {
         let Some(root) = sites.first() else { continue };

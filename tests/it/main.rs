@@ -11,11 +11,13 @@
 
 mod support;
 
+mod batch;
 mod command;
 mod connection;
 mod database;
 mod delivery;
 mod durability;
+mod failure;
 mod feed;
 mod graphql;
 mod health;
@@ -36,11 +38,13 @@ fn main() -> ExitCode {
     // The HTTP client is built without a default of its own.
     let _ = rustls::crypto::ring::default_provider().install_default();
     support::run(vec![
+        ("batch", batch::tests()),
         ("command", command::tests()),
         ("connection", connection::tests()),
         ("database", database::tests()),
         ("delivery", delivery::tests()),
         ("durability", durability::tests()),
+        ("failure", failure::tests()),
         ("feed", feed::tests()),
         ("graphql", graphql::tests()),
         ("health", health::tests()),

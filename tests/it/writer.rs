@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use caretaker::domain::database::Database;
-use caretaker::domain::delivery::Delivery;
+use caretaker::domain::delivery::{Delivery, Receipt};
 use caretaker::domain::writer::{Limits, Unavailable, Writer};
 use caretaker::domain::{batch, id, migrate};
 use caretaker::ingest::matrix;
 use chrono::{DateTime, Utc};
 use entity::{Operation, Outcome, Source, activity, incident, quarantine};
-use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QueryOrder};
+use futures_util::FutureExt as _;
+use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QueryOrder, TransactionTrait};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -21,6 +22,8 @@ pub fn tests() -> Vec<Case> {
     on_each_engine![
         a_batch_takes_as_many_statements_for_one_event_as_for_five_hundred,
         data_that_the_database_refuses_is_quarantined_and_its_siblings_are_stored,
+        one_refused_element_costs_the_other_deliveries_of_its_batch_nothing,
+        one_delivery_that_fails_unclearly_costs_the_others_of_its_batch_nothing,
         seq_follows_the_order_of_the_batch,
         a_full_queue_is_said_and_nothing_is_promised,
         recorded_at_never_goes_back_when_the_clock_does,
@@ -137,6 +140,101 @@ async fn data_that_the_database_refuses_is_quarantined_and_its_siblings_are_stor
     assert_eq!(incident::Entity::find().count(&database.readers).await?, 4);
     drop(writer);
     task.await?;
+    Ok(())
+}
+
+fn named(mut event: Value, name: &str) -> Value {
+    event["Meta"]["Name"] = json!(name);
+    event
+}
+
+/// Has the writer take `deliveries` as one batch.
+async fn in_one_batch(
+    database: &Database,
+    deliveries: Vec<Delivery>,
+) -> anyhow::Result<Vec<Result<Receipt, Unavailable>>> {
+    let (wake, _wakes) = watch::channel(());
+    let limits = Limits {
+        queue: 16,
+        queue_bytes: 1 << 20,
+        batch: 16,
+    };
+    let (writer, task) = Writer::start(database.clone(), limits, Arc::new(now), wake);
+    // The writer waits for its connection with a delivery of its own; meanwhile all the others queue up.
+    let held = database.writer.begin().await?;
+    let mut first = Box::pin(writer.submit(delivery(&[event("b", 99, 99)])?));
+    assert!((&mut first).now_or_never().is_none());
+    while writer.waiting() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let calls = deliveries.into_iter().map(|call| writer.submit(call));
+    let mut calls = Box::pin(futures_util::future::join_all(calls));
+    assert!((&mut calls).now_or_never().is_none());
+    held.rollback().await?;
+    assert!(first.await.is_ok());
+    let answers = calls.await;
+    drop(writer);
+    task.await?;
+    Ok(answers)
+}
+
+async fn one_refused_element_costs_the_other_deliveries_of_its_batch_nothing(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let database = open(&database).await?;
+    let rule = "CREATE UNIQUE INDEX refuse ON incident (name) WHERE name = 'twice'";
+    database.writer.execute_unprepared(rule).await?;
+    let deliveries = vec![
+        delivery(&[event("b", 1, 1)])?,
+        delivery(&[named(event("b", 2, 2), "twice")])?,
+        delivery(&[event("b", 3, 3), named(event("b", 4, 4), "twice")])?,
+        delivery(&[event("b", 5, 5)])?,
+    ];
+    let third = deliveries[2].id;
+    let answers = in_one_batch(&database, deliveries).await?;
+    let outcomes: Vec<_> = answers
+        .into_iter()
+        .map(|answer| answer.map(|receipt| receipt.outcome))
+        .collect();
+    let (applied, partly) = (Outcome::Applied, Outcome::PartlyQuarantined);
+    assert_eq!(outcomes, [applied, applied, partly, applied].map(Ok));
+    let kept = quarantine::Entity::find().all(&database.readers).await?;
+    let kept: Vec<_> = kept
+        .iter()
+        .map(|row| (row.delivery_id, row.element))
+        .collect();
+    assert_eq!(kept, [(third, 1)]);
+    // The four that were taken, and the one that the batch waited for.
+    assert_eq!(incident::Entity::find().count(&database.readers).await?, 5);
+    Ok(())
+}
+
+async fn one_delivery_that_fails_unclearly_costs_the_others_of_its_batch_nothing(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let database = open(&database).await?;
+    batch::write(&database, &[delivery(&[event("b", 2, 2)])?], now()).await?;
+    // A row that this release cannot read: whoever touches it fails, through no fault of what was sent.
+    let odd = "UPDATE incident SET set_by = '?'";
+    database.writer.execute_unprepared(odd).await?;
+    let deliveries = vec![
+        delivery(&[event("b", 1, 1)])?,
+        delivery(&[named(event("b", 2, 3), "again")])?,
+        delivery(&[event("b", 3, 3)])?,
+        delivery(&[event("b", 4, 4)])?,
+    ];
+    let answers = in_one_batch(&database, deliveries).await?;
+    let outcomes: Vec<_> = answers
+        .into_iter()
+        .map(|answer| answer.map(|receipt| receipt.outcome))
+        .collect();
+    let stored = Ok(Outcome::Applied);
+    let away = Err(Unavailable::DatabaseAway);
+    assert_eq!(outcomes, [stored, away, stored, stored]);
+    assert_eq!(
+        quarantine::Entity::find().count(&database.readers).await?,
+        0
+    );
     Ok(())
 }
 

@@ -10,6 +10,7 @@
 mod act;
 mod description;
 mod event;
+mod finish;
 mod place;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -18,15 +19,16 @@ mod work;
 use chrono::{DateTime, Utc};
 use entity::{
     ActivityId, ActivityKind, BuildingId, Change, IncidentId, Json, SetBy, SiteId, Source, TaskId,
-    TaskKind, activity, place_link, site, task,
+    TaskKind, activity, task,
 };
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::finish::{finish, refile};
 use self::place::Filed;
+pub use self::place::{declare_places, is_astray};
 use super::fact::{Fact, What};
-use super::id::{self, SiteKey};
-use super::state::{LinkFrom, State, TimelineLink};
+use super::state::State;
 
 /// What became of one fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,111 +144,6 @@ fn again(state: &mut State, fact: &Fact) {
         What::Note(told) => drop(act::note(state, fact, told)),
         What::Chase(told) => drop(act::chase(state, fact, told)),
         _ => {}
-    }
-}
-
-/// Brings buildings, zones and what stands on them into line after the last fact of a batch, and tells which sites
-/// moved to another building.
-pub fn finish(state: &mut State, at: DateTime<Utc>) -> Vec<NewActivity> {
-    place::finish(state);
-    link_timelines(state);
-    let moved: Vec<_> = state
-        .rehomed
-        .iter()
-        .filter(|moved| moved.from != moved.to)
-        .copied()
-        .collect();
-    moved
-        .into_iter()
-        .map(|moved| {
-            let told = Told {
-                subject: moved.site.0,
-                filed: place::filed(state, moved.site, None),
-                changes: vec![Change {
-                    of: moved.site.0,
-                    field: "site.building_id".to_owned(),
-                    from: moved.from.0.to_string().into(),
-                    to: moved.to.0.to_string().into(),
-                }],
-                ..Told::default()
-            };
-            let id = id::activity(&("rehomed", moved.site, moved.from, moved.to, at));
-            activity(id, ActivityKind::Linked, at, told, None)
-        })
-        .collect()
-}
-
-/// The timelines that take in what was filed before its place was known: those of where the tasks stand at the end.
-fn link_timelines(state: &mut State) {
-    let tasks = std::mem::take(&mut state.moved_tasks)
-        .into_iter()
-        .map(|task| (task, LinkFrom::Task(task)));
-    let notes = std::mem::take(&mut state.found_notes)
-        .into_iter()
-        .map(|(note, task)| (task, LinkFrom::Note(note)));
-    for (task, from) in tasks.chain(notes).collect::<Vec<_>>() {
-        let Some(row) = state.tasks.get(task) else {
-            continue;
-        };
-        let places = [
-            row.building_id.map(|id| id.0),
-            row.zone_id.map(|id| id.0),
-            row.incident_id.map(|id| id.0),
-            Some(task.0).filter(|_| matches!(from, LinkFrom::Note(_))),
-        ];
-        state.links.extend(
-            places
-                .into_iter()
-                .flatten()
-                .map(|subject| TimelineLink { subject, from }),
-        );
-    }
-}
-
-/// Files an activity of this batch under where its site stands at the end of the batch: on the way there, a site may
-/// have stood under a building that nobody will ever see.
-pub fn refile(state: &State, row: &mut activity::Model) {
-    let Some(site) = row.site_id else { return };
-    let filed = place::filed(state, site, None);
-    row.building_id = filed.building;
-    row.property_id = filed.property.or(row.property_id);
-    if state
-        .sites
-        .get(site)
-        .is_some_and(|site| site.source == Source::Urgent)
-    {
-        row.zone_id = filed.zone;
-    }
-}
-
-/// Whether a site is stored under another building than the root of its chain.
-pub fn is_astray(state: &State, row: &site::Model) -> bool {
-    let root = place::root(state, row.id);
-    state
-        .sites
-        .get(root)
-        .is_some_and(|root| place::key_of(root).building() != row.building_id)
-}
-
-/// Takes in the operator's word on places: the sites it names are known from now on, and all that it moves is settled.
-/// `finish` has to follow.
-pub fn declare_places(state: &mut State, links: Vec<(SiteKey, place_link::Model)>) {
-    let before: Vec<SiteId> = state.place_links.keys().copied().collect();
-    state.place_links.clear();
-    let keys: Vec<SiteKey> = links
-        .into_iter()
-        .map(|(key, link)| {
-            state.place_links.insert(link.site_id, link);
-            key
-        })
-        .collect();
-    // All of them are known before the first is settled: a site needs the row of its root.
-    for key in &keys {
-        place::site(state, key);
-    }
-    for site in keys.iter().map(SiteKey::id).chain(before) {
-        state.touched_sites.insert(site);
-        place::settle(state, site);
     }
 }
 

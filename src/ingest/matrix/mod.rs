@@ -3,6 +3,8 @@
 mod event;
 mod facts;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -50,7 +52,7 @@ pub fn decode(body: &[u8], received_at: DateTime<Utc>) -> Result<Content, Unusab
         let mut own = Flags::default();
         match read(element.get(), position, received_at, &mut own) {
             Ok(fact) => {
-                content.facts.push((position, fact));
+                content.facts.push((position, Arc::new(fact)));
                 flags.append(own);
             }
             Err(wrong) => content.misfits.push(Misfit {

@@ -44,7 +44,7 @@ fn with(changes: &[(&str, Value)]) -> Value {
 fn fact(changes: &[(&str, Value)]) -> Fact {
     let content = content(&json!([with(changes)]));
     assert_eq!(content.misfits, []);
-    content.facts[0].1.clone()
+    Fact::clone(&content.facts[0].1)
 }
 
 fn work(changes: &[(&str, Value)]) -> Work {

@@ -4,6 +4,8 @@ mod call;
 mod description;
 mod facts;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use entity::Operation;
 
@@ -42,7 +44,7 @@ pub fn decode(
     };
     let fact = read().map_err(|wrong| Unusable::wrong_shape(body, wrong))?;
     Ok(Content {
-        facts: vec![(0, fact)],
+        facts: vec![(0, Arc::new(fact))],
         misfits: Vec::new(),
         flags: flags.into_list(),
     })

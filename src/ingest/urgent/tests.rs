@@ -58,7 +58,7 @@ fn without(example: &str, name: &str) -> Value {
 }
 
 fn fact(operation: Operation, body: &Value) -> Fact {
-    read(operation, body).unwrap().facts[0].1.clone()
+    Fact::clone(&read(operation, body).unwrap().facts[0].1)
 }
 
 fn flags(operation: Operation, body: &Value) -> Vec<String> {

@@ -1,17 +1,21 @@
 //! Places: a site is the identity, the building is the root of its known chain, a site below a root is a zone of it.
-//! Learning more moves foreign keys, never ids.
+//! Learning more moves foreign keys, never ids. Here is what facts say of places, and what is filed under them.
 
-use std::collections::BTreeSet;
+mod finish;
+mod root;
 
 use entity::{
-    BuildingId, Json, LevelId, PropertyId, SetBy, Setter, SiteId, Source, ZoneId, building, level,
-    property, site, zone,
+    BuildingId, Json, LevelId, PropertyId, SetBy, Setter, SiteId, Source, ZoneId, level, property,
+    site, zone,
 };
 
+pub(super) use self::finish::finish;
+pub use self::root::{declare_places, is_astray};
+use self::root::{members, root, settle};
 use crate::domain::fact::{NamedPlace, Place, SiteDescription};
 use crate::domain::id::{self, SiteKey};
 use crate::domain::register::Registers;
-use crate::domain::state::{Rehomed, State};
+use crate::domain::state::State;
 
 /// What an activity is filed under, as known now.
 #[derive(Clone, Copy, Debug, Default)]
@@ -239,203 +243,8 @@ fn building_property(state: &State, site: SiteId) -> Option<PropertyId> {
     let row = state.sites.get(site)?;
     let root = root(state, site);
     row.property_id.or_else(|| {
-        place_members(state, root)
+        members(state, root)
             .into_iter()
             .find_map(|member| member.property_id)
     })
-}
-
-/// The root of the known chain above `site`. The operator's word goes before the platform's; a cycle is cut at its
-/// smallest id, so that every member finds the same root.
-pub(super) fn root(state: &State, site: SiteId) -> SiteId {
-    let mut path = vec![site];
-    let mut current = site;
-    loop {
-        let next = match state.place_links.get(&current) {
-            Some(link) if link.root_site_id == current => return current,
-            Some(link) => Some(link.root_site_id),
-            None => state.sites.get(current).and_then(|row| row.parent_id),
-        };
-        let Some(next) = next else { return current };
-        if let Some(start) = path.iter().position(|visited| *visited == next) {
-            return path[start..].iter().min().copied().unwrap_or(next);
-        }
-        path.push(next);
-        current = next;
-    }
-}
-
-/// Lets `site`, and all that stood under the same building, find their root again.
-pub(super) fn settle(state: &mut State, site: SiteId) {
-    let Some(row) = state.sites.get(site) else {
-        return;
-    };
-    let before = row.building_id;
-    let members: Vec<SiteId> = state
-        .sites
-        .iter()
-        .filter(|(id, row)| **id == site || row.building_id == before)
-        .map(|(id, _)| *id)
-        .collect();
-    for member in members {
-        let root = root(state, member);
-        let (Some(root_row), Some(row)) = (state.sites.get(root), state.sites.get(member)) else {
-            continue;
-        };
-        let building_id = key_of(root_row).building();
-        let shares_root = member == root || state.place_links.contains_key(&member);
-        let zone_id = (!shares_root).then(|| key_of(row).zone());
-        state.touched_sites.insert(root);
-        if row.building_id != building_id || row.zone_id != zone_id {
-            let mut row = row.clone();
-            row.building_id = building_id;
-            row.zone_id = zone_id;
-            state.sites.put(member, row);
-            state.touched_sites.insert(member);
-        }
-    }
-}
-
-/// The words that name a stored site.
-pub(super) fn key_of(row: &site::Model) -> SiteKey {
-    SiteKey {
-        source: row.source,
-        tenant: row.tenant.clone(),
-        code: row.code.clone(),
-    }
-}
-
-/// The sites that are the same building as `root`, the root first, then by id.
-fn place_members(state: &State, root: SiteId) -> Vec<&site::Model> {
-    let linked = state
-        .place_links
-        .values()
-        .filter(|link| link.root_site_id == root && link.site_id != root)
-        .map(|link| link.site_id)
-        .collect::<BTreeSet<_>>();
-    std::iter::once(root)
-        .chain(linked)
-        .filter_map(|site| state.sites.get(site))
-        .collect()
-}
-
-/// Brings the buildings and the zones that Urgent sites are into line with the sites touched, and moves what stands
-/// on a site that moved. Run once, after the last fact of a batch.
-pub(super) fn finish(state: &mut State) {
-    for site in std::mem::take(&mut state.touched_sites) {
-        let root = root(state, site);
-        finish_building(state, root);
-        finish_zone(state, site);
-    }
-    let moved: Vec<site::Model> = state
-        .sites
-        .iter()
-        .filter(|(id, row)| {
-            state.sites.stored(**id).is_some_and(|stored| {
-                (stored.building_id, stored.zone_id) != (row.building_id, row.zone_id)
-            })
-        })
-        .map(|(_, row)| row.clone())
-        .collect();
-    for row in moved {
-        let from = state
-            .sites
-            .stored(row.id)
-            .map_or(row.building_id, |stored| stored.building_id);
-        state.rehomed.insert(Rehomed {
-            site: row.id,
-            from,
-            to: row.building_id,
-        });
-        // A building is a building only while its site is a root.
-        let own = key_of(&row).building();
-        if own != row.building_id {
-            state.buildings.remove(own);
-        }
-    }
-    follow_sites(state);
-}
-
-fn finish_building(state: &mut State, root: SiteId) {
-    let members = place_members(state, root);
-    let Some(row) = members.first() else { return };
-    let link = state.place_links.get(&root);
-    let id = key_of(row).building();
-    let urgent = || {
-        members
-            .iter()
-            .filter(|member| member.source == Source::Urgent)
-    };
-    let name = link
-        .and_then(|link| link.name.clone())
-        .or_else(|| urgent().find_map(|member| member.name.clone()))
-        .unwrap_or_else(|| row.code.clone());
-    let located = urgent().find(|member| member.latitude.is_some() && member.longitude.is_some());
-    let building = building::Model {
-        id,
-        site_id: root,
-        property_id: members.iter().find_map(|member| member.property_id),
-        name,
-        address: urgent().find_map(|member| member.address.clone()),
-        latitude: located.and_then(|member| member.latitude),
-        longitude: located.and_then(|member| member.longitude),
-    };
-    state.buildings.put(id, building);
-}
-
-fn finish_zone(state: &mut State, site: SiteId) {
-    let Some(row) = state.sites.get(site).cloned() else {
-        return;
-    };
-    if row.source != Source::Urgent {
-        return;
-    }
-    match row.zone_id {
-        Some(id) => state.zones.put(
-            id,
-            zone::Model {
-                id,
-                source: Source::Urgent,
-                site_id: row.id,
-                building_id: row.building_id,
-                level_id: None,
-                code: row.code,
-                name: row.name,
-                status: None,
-                removed_at: None,
-                set_by: Json(SetBy::new()),
-            },
-        ),
-        None => state.zones.remove(key_of(&row).zone()),
-    }
-}
-
-/// Everything in memory stands where its site stands.
-fn follow_sites(state: &mut State) {
-    let sites = &state.sites;
-    let home = |site: SiteId| sites.get(site).map(|row| (row.building_id, row.zone_id));
-    for row in state.levels.values_mut() {
-        if let Some((building, _)) = home(row.site_id) {
-            row.building_id = building;
-        }
-    }
-    for row in state.zones.values_mut() {
-        if let Some((building, _)) = home(row.site_id) {
-            row.building_id = building;
-        }
-    }
-    for row in state.incidents.values_mut() {
-        if let Some((building, _)) = home(row.site_id) {
-            row.building_id = building;
-        }
-    }
-    for row in state.tasks.values_mut() {
-        let Some((building, zone)) = row.site_id.and_then(home) else {
-            continue;
-        };
-        row.building_id = Some(building);
-        if row.source == Source::Urgent {
-            row.zone_id = zone;
-        }
-    }
 }

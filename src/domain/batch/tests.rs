@@ -1,0 +1,135 @@
+//! P2 with a real database between the batches: what `load` brings back must be enough for the fold.
+
+use std::collections::BTreeMap;
+
+use entity::{Operation, Source};
+use migration::MigratorTrait as _;
+use proptest::prelude::*;
+
+use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
+
+use super::*;
+use crate::domain::delivery::Content;
+use crate::domain::fold::tests::history::{Step, histories};
+use crate::domain::id;
+use crate::domain::operator::{self, Declared};
+
+const TABLES: [&str; 11] = [
+    "property",
+    "building",
+    "site",
+    "level",
+    "zone",
+    "incident",
+    "task",
+    "status_change",
+    "note",
+    "chase",
+    "place_link",
+];
+/// What P2 promises of the activities.
+const TOLD: &str = "SELECT quote(id) || kind || occurred_at || quote(subject_id) FROM activity
+    WHERE kind <> 'LINKED' ORDER BY 1";
+
+fn delivery(number: (usize, usize), facts: &[Fact]) -> Delivery {
+    let body_hash = format!("{number:?}");
+    Delivery {
+        id: id::delivery(Source::Matrix, Operation::Events, None, &body_hash),
+        source: Source::Matrix,
+        operation: Operation::Events,
+        credential: "test".to_owned(),
+        credential_position: 0,
+        signed_at: None,
+        body_hash,
+        body: b"[]".to_vec(),
+        received_at: DateTime::UNIX_EPOCH,
+        content: Content {
+            facts: facts.iter().cloned().map(Arc::new).enumerate().collect(),
+            ..Content::default()
+        },
+    }
+}
+
+async fn rows(database: &Database) -> BTreeMap<String, Vec<String>> {
+    let mut tables = BTreeMap::new();
+    for table in TABLES {
+        let columns = Statement::from_string(
+            DbBackend::Sqlite,
+            format!("SELECT name FROM pragma_table_info('{table}')"),
+        );
+        let columns: Vec<String> = database
+            .readers
+            .query_all_raw(columns)
+            .await
+            .unwrap()
+            .iter()
+            .map(|row| format!("quote({})", row.try_get_by_index::<String>(0).unwrap()))
+            .collect();
+        let all = format!(
+            "SELECT {} FROM {table} ORDER BY 1",
+            columns.join(" || ' ' || ")
+        );
+        tables.insert(table.to_owned(), texts(database, &all).await);
+    }
+    tables.insert("activity".to_owned(), texts(database, TOLD).await);
+    tables
+}
+
+async fn texts(database: &Database, sql: &str) -> Vec<String> {
+    let statement = Statement::from_string(DbBackend::Sqlite, sql);
+    let rows = database.readers.query_all_raw(statement).await.unwrap();
+    rows.iter()
+        .map(|row| row.try_get_by_index(0).unwrap())
+        .collect()
+}
+
+async fn play(steps: &[Step], per_batch: usize) -> BTreeMap<String, Vec<String>> {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!(
+        "sqlite://{}?mode=rwc",
+        folder.path().join("test.db").display()
+    );
+    let database = Database::open(&url, 1).await.unwrap();
+    migration::Migrator::up(&database.writer, None)
+        .await
+        .unwrap();
+    let now = DateTime::UNIX_EPOCH;
+    for (number, steps) in steps.chunks(per_batch).enumerate() {
+        let mut facts = Vec::new();
+        for (part, step) in steps.iter().enumerate() {
+            let places = match step {
+                Step::Fact(fact) => {
+                    facts.push(Fact::clone(fact));
+                    continue;
+                }
+                Step::Places(places) => places.clone(),
+            };
+            // The operator's word is a transaction of its own: what came before it is written before it.
+            let before = delivery((number, part), &std::mem::take(&mut facts));
+            write(&database, &[before], now).await.unwrap();
+            let declared = Declared {
+                places,
+                ..Declared::default()
+            };
+            operator::import(&database, &declared, now).await.unwrap();
+        }
+        let rest = delivery((number, per_batch), &facts);
+        write(&database, &[rest], now).await.unwrap();
+    }
+    let rows = rows(&database).await;
+    database.close().await;
+    rows
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_loaded_is_enough_for_the_fold((steps, other) in histories(), per_batch in 1..6_usize) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            prop_assert_eq!(play(&steps, steps.len()).await, play(&other, per_batch).await);
+            Ok(())
+        })?;
+    }
+}

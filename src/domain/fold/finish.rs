@@ -1,0 +1,83 @@
+//! After the last fact of a batch: buildings and zones come into line, timelines take in what was filed before its
+//! place was known, and activities are filed under where things stand in the end.
+
+use chrono::{DateTime, Utc};
+use entity::{ActivityKind, Change, Source, activity};
+
+use super::{NewActivity, Told, place};
+use crate::domain::id;
+use crate::domain::state::{LinkFrom, State, TimelineLink};
+
+/// Brings buildings, zones and what stands on them into line after the last fact of a batch, and tells which sites
+/// moved to another building.
+pub fn finish(state: &mut State, at: DateTime<Utc>) -> Vec<NewActivity> {
+    place::finish(state);
+    link_timelines(state);
+    let moved: Vec<_> = state
+        .rehomed
+        .iter()
+        .filter(|moved| moved.from != moved.to)
+        .copied()
+        .collect();
+    moved
+        .into_iter()
+        .map(|moved| {
+            let told = Told {
+                subject: moved.site.0,
+                filed: place::filed(state, moved.site, None),
+                changes: vec![Change {
+                    of: moved.site.0,
+                    field: "site.building_id".to_owned(),
+                    from: moved.from.0.to_string().into(),
+                    to: moved.to.0.to_string().into(),
+                }],
+                ..Told::default()
+            };
+            let id = id::activity(&("rehomed", moved.site, moved.from, moved.to, at));
+            super::activity(id, ActivityKind::Linked, at, told, None)
+        })
+        .collect()
+}
+
+/// The timelines that take in what was filed before its place was known: those of where the tasks stand at the end.
+fn link_timelines(state: &mut State) {
+    let tasks = std::mem::take(&mut state.moved_tasks)
+        .into_iter()
+        .map(|task| (task, LinkFrom::Task(task)));
+    let notes = std::mem::take(&mut state.found_notes)
+        .into_iter()
+        .map(|(note, task)| (task, LinkFrom::Note(note)));
+    for (task, from) in tasks.chain(notes).collect::<Vec<_>>() {
+        let Some(row) = state.tasks.get(task) else {
+            continue;
+        };
+        let places = [
+            row.building_id.map(|id| id.0),
+            row.zone_id.map(|id| id.0),
+            row.incident_id.map(|id| id.0),
+            Some(task.0).filter(|_| matches!(from, LinkFrom::Note(_))),
+        ];
+        state.links.extend(
+            places
+                .into_iter()
+                .flatten()
+                .map(|subject| TimelineLink { subject, from }),
+        );
+    }
+}
+
+/// Files an activity of this batch under where its site stands at the end of the batch: on the way there, a site may
+/// have stood under a building that nobody will ever see.
+pub fn refile(state: &State, row: &mut activity::Model) {
+    let Some(site) = row.site_id else { return };
+    let filed = place::filed(state, site, None);
+    row.building_id = filed.building;
+    row.property_id = filed.property.or(row.property_id);
+    if state
+        .sites
+        .get(site)
+        .is_some_and(|site| site.source == Source::Urgent)
+    {
+        row.zone_id = filed.zone;
+    }
+}

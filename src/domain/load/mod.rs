@@ -1,0 +1,51 @@
+//! Load: everything a batch of facts can touch, one SELECT per table, however many facts there are.
+//!
+//! The order matters: what was loaded first names the keys of what comes next (a task's incident, a site's ancestors).
+
+mod act;
+mod key;
+mod place;
+mod work;
+
+use entity::ActivityId;
+use sea_orm::{ConnectionTrait, DbErr, Statement};
+
+use self::key::KeySet;
+pub use self::place::load_places_of;
+use super::bulk::{self, Keys};
+use super::fact::Fact;
+use super::state::State;
+
+/// The rows that `facts` can touch.
+///
+/// # Errors
+/// What the database says.
+pub async fn load(connection: &impl ConnectionTrait, facts: &[&Fact]) -> Result<State, DbErr> {
+    let mut keys = KeySet::of(facts);
+    let mut state = State::default();
+    load_known(connection, &keys, &mut state).await?;
+    act::load_acts(connection, &mut keys, &mut state).await?;
+    work::load_tasks(connection, &mut keys, &mut state).await?;
+    work::load_incidents(connection, &keys, &mut state).await?;
+    place::load_sites(connection, &keys, &mut state).await?;
+    place::load_places(connection, &mut keys, &mut state).await?;
+    Ok(state)
+}
+
+async fn load_known(
+    connection: &impl ConnectionTrait,
+    keys: &KeySet,
+    state: &mut State,
+) -> Result<(), DbErr> {
+    let backend = connection.get_database_backend();
+    let mut sql = String::from("SELECT id FROM activity WHERE ");
+    let ids = key::uuids(&keys.facts);
+    let values = bulk::place_keys(&mut sql, "id IN {0}", &[Keys::Uuids(&ids)], backend);
+    for row in connection
+        .query_all_raw(Statement::from_sql_and_values(backend, sql, values))
+        .await?
+    {
+        state.known.insert(row.try_get_by_index::<ActivityId>(0)?);
+    }
+    Ok(())
+}
