@@ -51,6 +51,10 @@ pub enum ConfigError {
 pub struct Config {
     /// The address to listen on. Without configured readers the API is open, therefore loopback only.
     pub listen: SocketAddr,
+    /// An address more, on which only the webhooks are taken: it may be one that other machines reach.
+    pub webhook_listen: Option<SocketAddr>,
+    /// TLS: spoken on `webhook_listen` where that is given, else on `listen`.
+    pub tls: Option<Tls>,
     /// Where caretaker keeps what it makes itself: the SQLite file, its own credentials, the places file.
     pub data_dir: PathBuf,
     /// `sqlite://…` or `postgres://…`; when absent, the SQLite file `caretaker.db` in the data folder.
@@ -80,6 +84,16 @@ pub struct Config {
     /// Where places are looked for while the server runs, when the settings name none. Not a setting of its own.
     #[serde(skip)]
     pub places_file: Option<PathBuf>,
+}
+
+/// TLS. The files are taken over again when they change.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate with its chain, in PEM, the server's own first.
+    pub cert: PathBuf,
+    /// Its private key, in PEM.
+    pub key: PathBuf,
 }
 
 /// SmartClean Matrix's webhook.
@@ -157,6 +171,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            webhook_listen: None,
+            tls: None,
             data_dir: PathBuf::from("./data"),
             database_url: None,
             log: "warn,caretaker=info".to_owned(),

@@ -122,7 +122,8 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
         open_sources.push("Urgent");
     }
     let mut greeting = Greeting {
-        address: config.listen,
+        base: String::new(),
+        webhooks: String::new(),
         program: std::env::args()
             .next()
             .unwrap_or_else(|| "caretaker".to_owned()),
@@ -133,8 +134,9 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
         places_from_data_dir: loaded.places_from_data_dir,
         open_sources,
     };
-    server::serve(config, |address| {
-        greeting.address = address;
+    server::serve(config, |running| {
+        greeting.base = running.base().to_owned();
+        greeting.webhooks = running.webhook_base().to_owned();
         println!("{greeting}");
     })
     .await?;

@@ -4,6 +4,7 @@ mod connection;
 pub mod greeting;
 mod intake;
 mod places;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 
 use connection::Patience;
+use tls::Tls;
 
 use crate::config::Config;
 use crate::domain::database::Database;
@@ -45,6 +47,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
+    base: String,
+    webhook_base: String,
     stop: watch::Sender<bool>,
     task: JoinHandle<anyhow::Result<()>>,
 }
@@ -53,6 +57,16 @@ impl Running {
     /// Where it listens; the port that was found when the settings said 0.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The same as a URL without a path: `http://127.0.0.1:8080`.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Where the platforms push to: another address when the settings give the webhooks one of their own.
+    pub fn webhook_base(&self) -> &str {
+        &self.webhook_base
     }
 
     /// Takes no new calls, finishes those in flight and closes the database.
@@ -71,13 +85,18 @@ impl Running {
 /// When the database cannot be opened or migrated, or the address is taken.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
     // First: a start by mistake must not migrate the database under the server that has the address.
-    let listener = TcpListener::bind(config.listen).await.with_context(|| {
-        format!(
-            "cannot listen on {} (another address: --listen)",
-            config.listen
-        )
-    })?;
-    let address = listener.local_addr()?;
+    let (listener, address) = bind(config.listen, "--listen").await?;
+    let webhooks = match config.webhook_listen {
+        Some(address) => Some(bind(address, "--webhook-listen").await?),
+        None => None,
+    };
+    let (tls, reloading) = config
+        .tls
+        .as_ref()
+        .map(|tls| Tls::start(tls.clone()))
+        .transpose()
+        .context("the certificate (settings: `tls`)")?
+        .unzip();
     let database = Database::open(config.database_url().expose_secret(), READERS)
         .await
         .context("the database")?;
@@ -122,6 +141,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         ))
     });
 
+    let reloading = reloading.map(tokio::spawn);
     let watching = config
         .places_file
         .clone()
@@ -148,19 +168,43 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         schema,
         max_body_bytes: config.graphql.max_body_bytes,
     };
-    let router = http::router(http::Parts {
+    let http_parts = http::Parts {
         intake,
         face,
         sockets,
         readiness: readiness(&database, writer),
         guard: Guard::new(address),
-    });
+    };
     let patience = Patience {
         head: Duration::from_secs(config.head_seconds.into()),
         drain: Duration::from_secs(config.drain_seconds.into()),
     };
-    let until_stopped = told(stopping.clone());
-    let serving = tokio::spawn(connection::serve(listener, router, patience, until_stopped));
+    let until_stopped = || told(stopping.clone());
+    let (inner_tls, outer_tls) = match webhooks {
+        Some(_) => (None, tls),
+        None => (tls, None),
+    };
+    let url = |tls: &Option<Tls>, address| match tls {
+        Some(_) => format!("https://{address}"),
+        None => format!("http://{address}"),
+    };
+    let base = url(&inner_tls, address);
+    let webhook_base = match &webhooks {
+        Some((_, address)) => url(&outer_tls, *address),
+        None => base.clone(),
+    };
+    let outer = webhooks.map(|(listener, _)| {
+        let router = http::webhooks(&http_parts);
+        connection::serve(listener, router, patience, outer_tls, until_stopped())
+    });
+    let router = http::router(http_parts);
+    let inner = connection::serve(listener, router, patience, inner_tls, until_stopped());
+    let serving = tokio::spawn(async move {
+        match outer {
+            Some(outer) => drop(tokio::join!(inner, outer)),
+            None => inner.await,
+        }
+    });
     let parts = Parts {
         serving,
         writing,
@@ -174,7 +218,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         if timeout(CLOSE_TIMEOUT, all_closed.recv()).await.is_err() {
             tracing::warn!("some sockets did not close in time");
         }
-        for task in [listening, watching].into_iter().flatten() {
+        for task in [listening, watching, reloading].into_iter().flatten() {
             task.abort();
         }
         if timeout(CLOSE_TIMEOUT, database.close()).await.is_err() {
@@ -184,9 +228,19 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     });
     Ok(Running {
         address,
+        base,
+        webhook_base,
         stop,
         task,
     })
+}
+
+async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} (another address: {flag})"))?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
 /// What runs while the server does.
@@ -310,9 +364,9 @@ fn readiness(database: &Database, writer: Writer) -> Readiness {
 ///
 /// # Errors
 /// As [`start`] and [`Running::stop`].
-pub async fn serve(config: Config, greet: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
+pub async fn serve(config: Config, greet: impl FnOnce(&Running)) -> anyhow::Result<()> {
     let mut running = start(config).await?;
-    greet(running.address());
+    greet(&running);
     tokio::select! {
         signal = told_to_stop() => {
             tracing::info!(signal = signal?, "stopping");

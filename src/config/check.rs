@@ -41,7 +41,8 @@ fn listen(config: &Config) -> Result<(), String> {
     }
     Err(format!(
         "`listen` is {}, which other machines can reach, and no readers are configured: anybody could read \
-         everything. Listen on loopback (127.0.0.1 or ::1) and let a TLS proxy on this machine pass the webhooks on",
+         everything. Listen on loopback (127.0.0.1 or ::1) and take the webhooks on `webhook_listen`, or let a TLS \
+         proxy on this machine pass them on",
         config.listen
     ))
 }

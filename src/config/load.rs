@@ -13,8 +13,11 @@ const PREFIX: &str = "CARETAKER_";
 /// Variables of ours that are no settings of the server.
 const NOT_SETTINGS: [&str; 3] = ["CONFIG", "SKIP_WEB", "SIMULATE_"];
 /// Settings that are text even where their value looks like a number.
-const TEXTS: [&str; 6] = [
+const TEXTS: [&str; 9] = [
     "listen",
+    "webhook_listen",
+    "tls.cert",
+    "tls.key",
     "data_dir",
     "database_url",
     "log",
@@ -31,6 +34,15 @@ pub struct Flags {
     /// The address to listen on [default: 127.0.0.1:8080; variable: CARETAKER_LISTEN].
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// An address more, for the webhooks only; other machines may reach it [variable: CARETAKER_WEBHOOK_LISTEN].
+    #[arg(long, value_name = "ADDR")]
+    pub webhook_listen: Option<SocketAddr>,
+    /// The certificate with its chain, in PEM: calls come over TLS [variable: CARETAKER_TLS__CERT].
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM [variable: CARETAKER_TLS__KEY].
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
     /// sqlite://… or postgres://… [default: a file in the data folder; variable: CARETAKER_DATABASE_URL].
     #[arg(long, value_name = "URL")]
     pub database_url: Option<String>,
@@ -118,8 +130,7 @@ pub fn load(
     }
     sources.variables.sort_unstable();
     let given = flag_table(flags);
-    let flag = |name: &String| format!("--{}", name.replace('_', "-"));
-    sources.flags = given.keys().map(flag).collect();
+    sources.flags = flag_names(&given);
     merge(&mut merged, given);
 
     let mut config = decode(merged, "settings")?;
@@ -170,15 +181,40 @@ fn variable(name: &str, value: &str) -> Result<Table, ConfigError> {
 }
 
 fn flag_table(flags: &Flags) -> Table {
-    let path = |path: &PathBuf| path.display().to_string();
-    [
-        ("listen", flags.listen.as_ref().map(SocketAddr::to_string)),
+    let path = |path: &Option<PathBuf>| Some(path.as_ref()?.display().to_string());
+    let address = |address: Option<SocketAddr>| address.map(|address| address.to_string());
+    let texts = |fields: Vec<(&str, Option<String>)>| -> Table {
+        let given = fields.into_iter();
+        let text = |(name, value): (&str, _)| Some((name.to_owned(), Value::String(value?)));
+        given.filter_map(text).collect()
+    };
+    let mut table = texts(vec![
+        ("listen", address(flags.listen)),
+        ("webhook_listen", address(flags.webhook_listen)),
         ("database_url", flags.database_url.clone()),
-        ("data_dir", flags.data_dir.as_ref().map(path)),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?))))
-    .collect()
+        ("data_dir", path(&flags.data_dir)),
+    ]);
+    let tls = texts(vec![
+        ("cert", path(&flags.tls_cert)),
+        ("key", path(&flags.tls_key)),
+    ]);
+    if !tls.is_empty() {
+        table.insert("tls".to_owned(), Value::Table(tls));
+    }
+    table
+}
+
+/// The flags that gave these settings: `--tls-cert` for `{tls: {cert: …}}`.
+fn flag_names(given: &Table) -> Vec<String> {
+    let flag = |words: &str| format!("--{}", words.replace('_', "-"));
+    let names = given.iter().flat_map(|(name, value)| match value {
+        Value::Table(inner) => inner
+            .keys()
+            .map(|key| flag(&format!("{name}_{key}")))
+            .collect(),
+        _ => vec![flag(name)],
+    });
+    names.collect()
 }
 
 fn decode(table: Table, origin: &str) -> Result<Config, ConfigError> {

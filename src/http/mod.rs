@@ -33,6 +33,14 @@ pub struct Parts {
     pub guard: guard::Guard,
 }
 
+/// The routes of an address that other machines reach: nothing can be read here.
+pub fn webhooks(parts: &Parts) -> Router {
+    Router::new()
+        .merge(webhook::router(Arc::clone(&parts.intake)))
+        .merge(health::routes(parts.readiness.clone()))
+        .fallback(async || Problem::not_found())
+}
+
 /// All routes.
 ///
 /// | path | |
@@ -42,15 +50,12 @@ pub struct Parts {
 /// | `/healthz`, `/readyz` | for whoever watches the process |
 /// | all others | 404 |
 pub fn router(parts: Parts) -> Router {
+    let webhooks = webhooks(&parts);
     let readers = Router::new()
         .merge(graphql::routes(parts.face))
         .merge(websocket::router(parts.sockets))
         .merge(graphiql::router())
         .route("/", get(async || Redirect::temporary("/graphiql")))
         .layer(from_fn_with_state(parts.guard, guard::check));
-    Router::new()
-        .merge(webhook::router(parts.intake))
-        .merge(health::routes(parts.readiness))
-        .merge(readers)
-        .fallback(async || Problem::not_found())
+    webhooks.merge(readers)
 }

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::tls::Tls;
 use super::told;
 
 /// How long no connection is taken after one could not be: the process has probably run out of file descriptors.
@@ -39,6 +40,7 @@ pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
     patience: Patience,
+    tls: Option<Tls>,
     stopping: impl Future<Output = ()>,
 ) {
     let mut door = Door {
@@ -57,7 +59,17 @@ pub(super) async fn serve(
             },
             (stream, peer) = door.next() => {
                 let (router, is_stopping) = (router.clone(), is_stopping.clone());
-                connections.spawn(converse(stream, peer, router, patience.head, is_stopping));
+                let tls = tls.clone();
+                connections.spawn(async move {
+                    let Some(tls) = tls else {
+                        return converse(stream, peer, router, patience.head, is_stopping).await;
+                    };
+                    match timeout(patience.head, tls.accept(stream)).await {
+                        Ok(Ok(stream)) => converse(stream, peer, router, patience.head, is_stopping).await,
+                        Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS came about"),
+                        Err(_late) => tracing::debug!(%peer, "a TLS handshake took too long"),
+                    }
+                });
             }
         }
     }
@@ -166,7 +178,7 @@ mod tests {
             drain: Duration::from_secs(30),
         };
         let (stop, stopping) = oneshot::channel::<()>();
-        let serving = tokio::spawn(serve(listener, router, patience, async {
+        let serving = tokio::spawn(serve(listener, router, patience, None, async {
             let _ = stopping.await;
         }));
         let mut caller = TcpStream::connect(address).await.unwrap();

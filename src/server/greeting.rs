@@ -1,19 +1,20 @@
 //! What a newcomer reads when the server is up: where everything is and one command to try. Never a secret.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::config::{Own, PLACES_FILE, Sources};
 
-const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
+const DEFAULT_BASE: &str = "http://127.0.0.1:8080";
 const DEFAULT_DATA_DIR: &str = "./data";
 
 /// What there is to say; `Display` says it.
 #[derive(Clone, Debug)]
 pub struct Greeting {
-    /// Where the server listens.
-    pub address: SocketAddr,
+    /// Where the server listens: `http://127.0.0.1:8080`.
+    pub base: String,
+    /// Where it takes the webhooks; the same unless they have an address of their own.
+    pub webhooks: String,
     /// How this program was called, for the command to try.
     pub program: String,
     /// What gave the settings.
@@ -33,8 +34,8 @@ pub struct Greeting {
 impl Greeting {
     fn command(&self) -> String {
         let mut command = format!("{} simulate", self.program);
-        if self.address.to_string() != DEFAULT_ADDRESS {
-            command.push_str(&format!(" --against http://{}", self.address));
+        if self.base != DEFAULT_BASE {
+            command.push_str(&format!(" --against {}", self.base));
         }
         let data_dir = self.data_dir.display().to_string();
         if data_dir != DEFAULT_DATA_DIR {
@@ -47,23 +48,23 @@ impl Greeting {
 
 impl fmt::Display for Greeting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let base = format!("http://{}", self.address);
+        let (base, webhooks) = (&self.base, &self.webhooks);
+        let socket = base.replacen("http", "ws", 1);
         writeln!(f, "caretaker is up\n")?;
         writeln!(f, "  GraphiQL   {base}/graphiql")?;
         writeln!(
             f,
-            "  GraphQL    {base}/graphql   (live: ws://{}/graphql/ws)",
-            self.address
+            "  GraphQL    {base}/graphql   (live: {socket}/graphql/ws)"
         )?;
         writeln!(f, "  Schema     {base}/schema.graphql")?;
-        writeln!(f, "  Matrix     POST {base}/webhooks/matrix")?;
+        writeln!(f, "  Matrix     POST {webhooks}/webhooks/matrix")?;
         writeln!(
             f,
-            "  Urgent     POST {base}/webhooks/urgent/task-created, task-changed, note-added"
+            "  Urgent     POST {webhooks}/webhooks/urgent/task-created, task-changed, note-added"
         )?;
         writeln!(
             f,
-            "             PUT  {base}/webhooks/urgent/status-changed, task-chased"
+            "             PUT  {webhooks}/webhooks/urgent/status-changed, task-chased"
         )?;
         writeln!(f)?;
         writeln!(f, "  Settings   {}", self.settings)?;
@@ -89,8 +90,7 @@ impl fmt::Display for Greeting {
         }
         writeln!(
             f,
-            "  NOTE: reading is open to everybody on this machine; nobody else can connect ({})",
-            self.address
+            "  NOTE: reading is open to everybody on this machine; nobody else can connect to {base}"
         )?;
         writeln!(f)?;
         writeln!(
@@ -107,7 +107,8 @@ mod tests {
 
     fn greeting() -> Greeting {
         Greeting {
-            address: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            base: DEFAULT_BASE.to_owned(),
+            webhooks: DEFAULT_BASE.to_owned(),
             program: "target/debug/caretaker".to_owned(),
             settings: Sources::default(),
             data_dir: PathBuf::from("./data"),

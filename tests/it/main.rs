@@ -29,6 +29,7 @@ mod place;
 mod promise;
 mod refusal;
 mod simulate;
+mod tls;
 mod urgent;
 mod writer;
 
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         ("promise", promise::tests()),
         ("refusal", refusal::tests()),
         ("simulate", simulate::tests()),
+        ("tls", tls::tests()),
         ("urgent", urgent::tests()),
         ("nodes", nodes::tests()),
         ("writer", writer::tests()),

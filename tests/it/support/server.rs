@@ -44,6 +44,11 @@ impl TestServer {
         Ok(Self { client, running })
     }
 
+    /// Where it takes the webhooks, as a URL without a path.
+    pub fn webhook_base(&self) -> &str {
+        self.running.webhook_base()
+    }
+
     /// Stops it in good order; what a case started it waits for.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.running.stop().await
