@@ -15,10 +15,10 @@ use serde_json::{Map, Value, json};
 /// A check that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-type Check = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 /// What readiness means: checks by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Readiness {
     checks: Vec<(&'static str, Check)>,
 }
@@ -42,7 +42,7 @@ impl Readiness {
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
         self.checks
-            .push((name, Box::new(move || Box::pin(check()))));
+            .push((name, Arc::new(move || Box::pin(check()))));
         self
     }
 }

@@ -138,7 +138,7 @@ mod tests {
       Database   SQLite, ./data/caretaker.db
       Webhook credentials   ./data/credentials.toml   (made just now, only you can read it)
 
-      NOTE: reading is open to everybody on this machine; nobody else can connect (127.0.0.1:8080)
+      NOTE: reading is open to everybody on this machine; nobody else can connect to http://127.0.0.1:8080
 
       To see it live, open GraphiQL and run in another terminal:
         target/debug/caretaker simulate
@@ -148,7 +148,8 @@ mod tests {
     #[test]
     fn the_command_reaches_a_server_that_is_elsewhere() {
         let greeting = Greeting {
-            address: SocketAddr::from(([127, 0, 0, 1], 9000)),
+            base: "http://127.0.0.1:9000".to_owned(),
+            webhooks: "https://192.0.2.1:8443".to_owned(),
             data_dir: PathBuf::from("/var/lib/it's here"),
             open_sources: vec!["Matrix"],
             own_credentials: None,
@@ -162,5 +163,9 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("Webhook credentials"), "{text}");
+        assert!(
+            text.contains("POST https://192.0.2.1:8443/webhooks/matrix"),
+            "{text}"
+        );
     }
 }

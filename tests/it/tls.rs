@@ -143,7 +143,13 @@ async fn the_webhooks_have_an_address_of_their_own_where_nothing_can_be_read(
         .send()
         .await?;
     assert_eq!(sent.status(), 200);
-    for path in ["/", "/graphql", "/graphiql", "/schema.graphql", "/graphql/ws"] {
+    for path in [
+        "/",
+        "/graphql",
+        "/graphiql",
+        "/schema.graphql",
+        "/graphql/ws",
+    ] {
         let found = status(&client, &format!("{outside}{path}")).await;
         assert_eq!(found, Some(StatusCode::NOT_FOUND), "{path}");
     }

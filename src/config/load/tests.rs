@@ -53,7 +53,9 @@ fn flags_win_over_all() {
         listen: Some("[::1]:9".parse().unwrap()),
         database_url: Some("postgres://user:pass@host/db".to_owned()),
         data_dir: Some(folder.path().join("a b%?")),
-        config: None,
+        tls_cert: Some("cert.pem".into()),
+        tls_key: Some("key.pem".into()),
+        ..Flags::default()
     };
     let variables = [
         ("CARETAKER_LISTEN", "127.0.0.1:2"),
@@ -66,6 +68,8 @@ fn flags_win_over_all() {
         config.database_url().expose_secret(),
         "postgres://user:pass@host/db"
     );
+    let tls = config.tls.clone().unwrap();
+    assert_eq!((tls.cert, tls.key), ("cert.pem".into(), "key.pem".into()));
     config.database_url = None;
     let url = config.database_url();
     assert!(
@@ -101,7 +105,7 @@ fn lists_can_stand_in_a_variable() {
 #[test]
 fn an_unknown_setting_is_named_with_its_origin() {
     insta::assert_snapshot!(refusal("\n[matrix]\nmax_body = 1", &[]), @"FOLDER/caretaker.toml, line 3: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `allow_unauthenticated`, `max_body_bytes`");
-    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `data_dir`, `database_url`, `log`, `head_seconds`, `drain_seconds`, `matrix`, `urgent`, `writer`, `feed`, `graphql`, `places`, `properties`, `status_types`");
+    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `webhook_listen`, `tls`, `data_dir`, `database_url`, `log`, `head_seconds`, `drain_seconds`, `matrix`, `urgent`, `writer`, `feed`, `graphql`, `places`, `properties`, `status_types`");
     insta::assert_snapshot!(refusal("", &[("CARETAKER_MATRIX__MAX_BODY", "2")]), @"CARETAKER_MATRIX__MAX_BODY: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `allow_unauthenticated`, `max_body_bytes`");
 }
 
@@ -116,7 +120,7 @@ fn a_misshapen_setting_is_named_with_its_origin() {
 #[test]
 fn contradictions_are_named() {
     let bus = "[[matrix.credentials]]\nname = 'bus'\nusername = 'u'\npassword = 'p'\n";
-    insta::assert_snapshot!(refusal("listen = '0.0.0.0:80'", &[]), @"settings: `listen` is 0.0.0.0:80, which other machines can reach, and no readers are configured: anybody could read everything. Listen on loopback (127.0.0.1 or ::1) and let a TLS proxy on this machine pass the webhooks on");
+    insta::assert_snapshot!(refusal("listen = '0.0.0.0:80'", &[]), @"settings: `listen` is 0.0.0.0:80, which other machines can reach, and no readers are configured: anybody could read everything. Listen on loopback (127.0.0.1 or ::1) and take the webhooks on `webhook_listen`, or let a TLS proxy on this machine pass them on");
     insta::assert_snapshot!(refusal("database_url = 'mysql://host/db'", &[]), @"settings: `database_url` must begin with sqlite:// or postgres://");
     insta::assert_snapshot!(refusal("[writer]\nqueue = 10", &[]), @"settings: `writer.batch` (256) is larger than `writer.queue` (10): a batch is taken from the queue");
     insta::assert_snapshot!(refusal("[feed]\nbuffer = 0", &[]), @"settings: `feed.buffer` is 0 and must be at least 1");
@@ -238,6 +242,8 @@ fn the_example_shows_every_setting_with_its_default() {
     assert!(!examples.places.is_empty() && !examples.status_types.is_empty());
     assert!(!examples.properties.is_empty() && !examples.matrix.credentials.is_empty());
     assert!(!examples.urgent.credentials.is_empty());
+    assert!(examples.tls.is_some() && examples.webhook_listen.is_some());
+    assert!(examples.database_url.is_some());
 }
 
 /// `matrix.max_body_bytes`, …
@@ -266,8 +272,8 @@ fn settings_of_debug() -> Vec<String> {
         };
         match (depth, value.ends_with('{')) {
             (4, true) => section = name.to_owned(),
-            // The place of the database depends on the data folder, and lists of tables have examples.
-            (4, false) if name == "database_url" || value == "[]," => {}
+            // What has no default and lists of tables have examples.
+            (4, false) if value == "None," || value == "[]," => {}
             (4, false) => found.push(name.to_owned()),
             _ => found.push(format!("{section}.{name}")),
         }
