@@ -120,22 +120,20 @@ fn urgent(config: &Config) -> Result<(), String> {
 
 fn matrix_credentials(config: &Config) -> Result<(), String> {
     let matrix = &config.matrix;
-    once(
-        "matrix.credentials",
-        "name",
-        matrix.credentials.iter().map(|c| &c.name),
-    )?;
+    // Failures are counted by name, whatever the scheme.
+    let logins = matrix.credentials.iter().map(|c| &c.name);
+    let hubs = matrix.event_hubs.iter().map(|c| &c.name);
+    let topics = matrix.iot.iter().map(|c| &c.name);
+    once("matrix.credentials", "name", logins.clone())?;
+    let list = "matrix.credentials, event_hubs and iot together";
+    once(list, "name", logins.chain(hubs).chain(topics))?;
     for credential in &matrix.credentials {
         let problem = match &credential.username {
             name if name.is_empty() => Some("`username` is empty".to_owned()),
             name if name.contains(':') => {
                 Some("`username` holds a colon, which ends it in HTTP Basic".to_owned())
             }
-            _ => credential
-                .password
-                .read()
-                .err()
-                .map(|why| format!("`password`: {why}")),
+            _ => credential.password.check().err(),
         };
         if let Some(problem) = problem {
             return Err(format!(
@@ -143,6 +141,27 @@ fn matrix_credentials(config: &Config) -> Result<(), String> {
                 credential.name
             ));
         }
+    }
+    for hub in &matrix.event_hubs {
+        let told = |why| format!("`matrix.event_hubs`, `{}`: {why}", hub.name);
+        if hub.hub.is_empty() || hub.hub.contains('/') || hub.key_name.is_empty() {
+            let why = "`hub` and `key_name` must not be empty, and a hub holds no slash";
+            return Err(told(why.to_owned()));
+        }
+        hub.key
+            .read()
+            .map_err(|why| told(format!("`key`: {why}")))?;
+    }
+    for topic in &matrix.iot {
+        let told = |why| format!("`matrix.iot`, `{}`: {why}", topic.name);
+        let words = [&topic.topic, &topic.region, &topic.access_key_id];
+        if words.iter().any(|word| word.is_empty()) || topic.topic.starts_with('/') {
+            let why = "`topic`, `region` and `access_key_id` must not be empty, and the topic does not begin \
+                       with a slash";
+            return Err(told(why.to_owned()));
+        }
+        let secret = topic.secret_access_key.read();
+        secret.map_err(|why| told(format!("`secret_access_key`: {why}")))?;
     }
     open_or_not(
         "matrix",

@@ -24,6 +24,7 @@ mod migrations;
 mod nodes;
 mod place;
 mod promise;
+mod proof;
 mod refusal;
 mod urgent;
 mod writer;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         ("migrations", migrations::tests()),
         ("place", place::tests()),
         ("promise", promise::tests()),
+        ("proof", proof::tests()),
         ("refusal", refusal::tests()),
         ("urgent", urgent::tests()),
         ("nodes", nodes::tests()),
