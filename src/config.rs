@@ -123,6 +123,8 @@ pub struct Urgent {
     /// Who may call; several are valid at once. Of one act told in several languages, the version that came under the
     /// credential listed first is shown.
     pub credentials: Vec<UrgentCredential>,
+    /// Who may call by HTTP Basic instead, where Urgent does not sign. They come after `credentials` in that order.
+    pub basic: Vec<MatrixCredential>,
     /// Take calls from anybody. Only for a network that nobody else can reach.
     pub allow_unauthenticated: bool,
     /// The word before the token in the Authorization header.
@@ -220,6 +222,7 @@ impl Default for Urgent {
     fn default() -> Self {
         Self {
             credentials: Vec::new(),
+            basic: Vec::new(),
             allow_unauthenticated: false,
             marker: "TCN".to_owned(),
             grace_seconds: 300,
@@ -266,6 +269,13 @@ impl Matrix {
     /// Whether nobody can prove to be the bus.
     pub fn has_no_credential(&self) -> bool {
         self.credentials.is_empty() && self.event_hubs.is_empty() && self.iot.is_empty()
+    }
+}
+
+impl Urgent {
+    /// Whether nobody can prove to be Urgent.
+    pub fn has_no_credential(&self) -> bool {
+        self.credentials.is_empty() && self.basic.is_empty()
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Password;
 
-/// A name and password for HTTP Basic.
+/// A name and password for HTTP Basic, of either platform.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "MatrixForm")]
 pub struct MatrixCredential {

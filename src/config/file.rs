@@ -45,6 +45,7 @@ pub(super) fn told(error: &serde_path_to_error::Error<toml::de::Error>) -> Strin
     let quotes = message.starts_with("invalid");
     let secret = [
         "credentials",
+        "basic",
         "event_hubs",
         "iot",
         "password",

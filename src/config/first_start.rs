@@ -55,7 +55,7 @@ struct Pair {
 pub fn own_credentials(config: &mut Config) -> Result<Option<Own>, ConfigError> {
     make_data_dir(config)?;
     let matrix = config.matrix.has_no_credential() && !config.matrix.allow_unauthenticated;
-    let urgent = config.urgent.credentials.is_empty() && !config.urgent.allow_unauthenticated;
+    let urgent = config.urgent.has_no_credential() && !config.urgent.allow_unauthenticated;
     if !matrix && !urgent {
         return Ok(None);
     }

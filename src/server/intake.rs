@@ -6,7 +6,7 @@ use entity::Source;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use crate::config::{self, Config, Network, Secret};
+use crate::config::{self, Config, MatrixCredential, Network, Secret};
 use crate::domain::id::SiteKey;
 use crate::domain::operator::Declared;
 use crate::http::webhook::{Callers, Gate};
@@ -21,7 +21,11 @@ use crate::ingest::proof::{
 pub(super) fn matrix(config: &Config) -> anyhow::Result<Gate> {
     let settings = &config.matrix;
     let mut positions = 0..;
-    let basic = Scheme::Basic(Basic::new(logins(config, &mut positions)?));
+    let basic = Scheme::Basic(Basic::new(logins(
+        "matrix.credentials",
+        &settings.credentials,
+        &mut positions,
+    )?));
     let signed = vec![
         Scheme::Sas(Sas {
             keys: hub_keys(config, &mut positions)?,
@@ -50,7 +54,8 @@ pub(super) fn matrix(config: &Config) -> anyhow::Result<Gate> {
 /// A secret cannot be read.
 pub(super) fn urgent(config: &Config) -> anyhow::Result<Gate> {
     let settings = &config.urgent;
-    let tokens = settings.credentials.iter().zip(0..);
+    let mut positions = 0..;
+    let tokens = settings.credentials.iter().zip(&mut positions);
     let tokens = tokens.map(|(given, position)| {
         Ok(Token {
             name: given.name.clone(),
@@ -68,11 +73,16 @@ pub(super) fn urgent(config: &Config) -> anyhow::Result<Gate> {
     let proof = if settings.allow_unauthenticated {
         Proof::open(Vec::new())
     } else {
-        Proof::by(vec![Scheme::Hmac(hmac)])
+        let mut schemes = vec![Scheme::Hmac(hmac)];
+        if !settings.basic.is_empty() {
+            let logins = logins("urgent.basic", &settings.basic, &mut positions)?;
+            schemes.push(Scheme::Basic(Basic::new(logins)));
+        }
+        Proof::by(schemes)
     };
     Ok(Gate::new(
         Source::Urgent,
-        proof,
+        proof.timed(),
         settings.max_body_bytes,
         networks(&settings.allow_from),
     ))
@@ -89,13 +99,17 @@ pub(super) fn callers(config: &Config) -> Callers {
 /// The positions of a source's credentials run through all of its lists.
 type Positions = std::ops::RangeFrom<u32>;
 
-fn logins(config: &Config, positions: &mut Positions) -> anyhow::Result<Vec<Login>> {
-    let given = config.matrix.credentials.iter().zip(positions);
+fn logins(
+    list: &str,
+    given: &[MatrixCredential],
+    positions: &mut Positions,
+) -> anyhow::Result<Vec<Login>> {
+    let given = given.iter().zip(positions);
     given
         .map(|(given, position)| {
             let password = match &given.password {
                 config::Password::Plain(plain) => {
-                    Password::Plain(secret("matrix.credentials", &given.name, plain)?)
+                    Password::Plain(secret(list, &given.name, plain)?)
                 }
                 config::Password::Hash(hash) => Password::Hash(hash.clone()),
             };

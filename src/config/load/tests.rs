@@ -244,6 +244,7 @@ fn the_example_shows_every_setting_with_its_default() {
     assert!(!examples.places.is_empty() && !examples.status_types.is_empty());
     assert!(!examples.properties.is_empty() && !examples.matrix.credentials.is_empty());
     assert!(!examples.urgent.credentials.is_empty());
+    assert!(!examples.urgent.basic.is_empty());
     assert!(!examples.matrix.event_hubs.is_empty() && !examples.matrix.iot.is_empty());
 }
 

@@ -413,7 +413,7 @@ async fn too_many_failures_of_one_address_are_told_to_wait_and_who_is_right_is_n
     let asking = server.send("POST", "/webhooks/matrix", headers, OPEN);
     assert_eq!(asking.await.status, 401);
     let refused = server.intake.gate(Source::Matrix).refused();
-    assert_eq!(refused, [(None, 2), (Some("bus"), 5), (Some("hub"), 0)]);
+    assert_eq!(refused, [(None, 2), (Some("bus"), 6), (Some("hub"), 0)]);
 }
 
 #[tokio::test]

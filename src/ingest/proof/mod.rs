@@ -109,6 +109,7 @@ impl Scheme {
 pub struct Proof {
     schemes: Vec<Scheme>,
     is_open: bool,
+    is_timed: bool,
 }
 
 /// What a call shows of itself before its body.
@@ -199,6 +200,7 @@ impl Proof {
         Self {
             schemes,
             is_open: false,
+            is_timed: false,
         }
     }
 
@@ -208,6 +210,15 @@ impl Proof {
         Self {
             schemes,
             is_open: true,
+            is_timed: false,
+        }
+    }
+
+    /// The source gives each call the time of its first attempt in `X-Timestamp`, whether its scheme signs that or not.
+    pub fn timed(self) -> Self {
+        Self {
+            is_timed: true,
+            ..self
         }
     }
 
@@ -216,8 +227,23 @@ impl Proof {
     /// # Errors
     /// The call does not prove who sent it.
     pub async fn prove(&self, call: &Presented<'_>, now: DateTime<Utc>) -> Result<Step, Refused> {
+        let step = self.ask(call, now).await?;
+        Ok(match step {
+            Step::Proven(proven) if self.is_timed && proven.signed_at.is_none() => {
+                Step::Proven(timed(proven, call))
+            }
+            step => step,
+        })
+    }
+
+    async fn ask(&self, call: &Presented<'_>, now: DateTime<Utc>) -> Result<Step, Refused> {
         if self.is_open && call.target == Target::Webhook {
-            return Ok(Step::Proven(unproven(call)));
+            return Ok(Step::Proven(Proven {
+                credential: UNAUTHENTICATED.to_owned(),
+                position: 0,
+                signed_at: None,
+                signed_time: None,
+            }));
         }
         let refused = |reason| Refused {
             challenge: self.challenge(call.target),
@@ -271,16 +297,14 @@ impl Proof {
     }
 }
 
-/// What is known of the sender where everybody may send.
-fn unproven(call: &Presented<'_>) -> Proven {
-    // Unproven like the rest of the call, yet the only order that it gives its descriptions.
+/// With the time that the call gives: as good as the rest of the call, and the only order that it gives descriptions.
+fn timed(proven: Proven, call: &Presented<'_>) -> Proven {
     let given = single(&call.timestamp).ok();
     let signed_time = given.and_then(|text| crate::ingest::time::date_time(text).ok());
     Proven {
-        credential: UNAUTHENTICATED.to_owned(),
-        position: 0,
         signed_at: given.filter(|_| signed_time.is_some()).map(str::to_owned),
         signed_time,
+        ..proven
     }
 }
 

@@ -40,7 +40,7 @@ async fn prove(proof: &Proof, target: Target, authorization: &str) -> Result<Ste
 
 #[tokio::test]
 async fn an_open_door_takes_everybody_and_the_timestamp_if_it_is_one() {
-    let (open, now) = (Proof::open(schemes()), Utc::now());
+    let (open, now) = (Proof::open(schemes()).timed(), Utc::now());
     let passed = async |call: Presented<'static>| match open.prove(&call, now).await {
         Ok(Step::Proven(proven)) => proven,
         other => panic!("{other:?}"),
@@ -55,6 +55,12 @@ async fn an_open_door_takes_everybody_and_the_timestamp_if_it_is_one() {
     .await;
     assert_eq!(proven.signed_at.as_deref(), Some("2021-03-10T14:23:23Z"));
     assert!(proven.signed_time.is_some());
+    let nonsense = passed(Presented {
+        timestamp: vec![b"yesterday"],
+        ..Presented::default()
+    })
+    .await;
+    assert_eq!((nonsense.signed_at, nonsense.signed_time), (None, None));
     for target in [Target::Hub, Target::Topic] {
         let call = Presented {
             target,
@@ -116,4 +122,24 @@ async fn a_scheme_of_another_address_is_told_what_is_taken_here() {
         refused.challenge,
         "Basic realm=\"caretaker\", charset=\"UTF-8\", TCN realm=\"caretaker\""
     );
+}
+
+#[tokio::test]
+async fn the_time_of_a_call_counts_where_the_source_gives_one() {
+    let good = format!("Basic {}", STANDARD.encode("matrix:s3cret"));
+    let call = Presented {
+        authorization: vec![good.as_bytes()],
+        timestamp: vec![b"2021-03-10T14:23:23Z"],
+        ..Presented::default()
+    };
+    for (proof, signed_at) in [
+        (Proof::by(schemes()), None),
+        (Proof::by(schemes()).timed(), Some("2021-03-10T14:23:23Z")),
+    ] {
+        let Ok(Step::Proven(proven)) = proof.prove(&call, Utc::now()).await else {
+            panic!("not proven");
+        };
+        assert_eq!(proven.credential, "bus");
+        assert_eq!(proven.signed_at.as_deref(), signed_at);
+    }
 }

@@ -405,7 +405,7 @@ async fn a_body_that_is_long_needs_its_hash_in_the_headers(
     database: TestDatabase,
 ) -> anyhow::Result<()> {
     let server = start(&database).await?;
-    let long = format!("{:1048577}", "[]");
+    let long = format!("[]{}", " ".repeat((1 << 20) - 1));
     let signer = Signer::new(&server, &long);
     assert_eq!(signer.send().await?.status, 413);
     let hashed = Signer {
@@ -413,7 +413,7 @@ async fn a_body_that_is_long_needs_its_hash_in_the_headers(
         ..signer
     };
     acknowledged(&hashed.send().await?)?;
-    let exact = Signer::new(&server, &long[1..]);
-    assert_eq!(exact.send().await?.status, 400, "read, and no JSON");
+    let exact = Signer::new(&server, &long[..1 << 20]);
+    acknowledged(&exact.send().await?)?;
     server.stop().await
 }
