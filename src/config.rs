@@ -8,18 +8,26 @@ mod credential;
 mod file;
 mod first_start;
 mod load;
+mod network;
+mod password;
 mod place;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-pub use credential::{MatrixCredential, Secret, UrgentCredential};
+pub use credential::{EventHub, IotTopic, MatrixCredential, Secret, UrgentCredential};
 pub use first_start::{CREDENTIALS_FILE, Own, make_data_dir, own_credentials};
 pub use load::{Flags, Loaded, Sources, load};
+pub use network::Network;
+pub use password::Password;
 pub use place::{PLACES_FILE, Place, Property, StatusType, UrgentSite, places_at};
+
+/// Enough for a platform that is set up anew and for a person who tries; few for a guesser.
+const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 /// A setting that stops the start.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +73,12 @@ pub struct Config {
     pub head_seconds: u32,
     /// How long calls in flight may take to end once the server was told to stop, in seconds.
     pub drain_seconds: u32,
+    /// The proxies before this server, as networks: only they may name another address of the caller than their own, in
+    /// X-Forwarded-For or Forwarded. A proxy listed here has to set one of the two itself.
+    pub trusted_proxies: Vec<Network>,
+    /// How many calls of webhooks may fail to prove their sender in a minute, from one address; further ones are answered
+    /// 429. A call that proves its sender is never counted and never answered so.
+    pub failures_per_minute: NonZeroU32,
     /// SmartClean Matrix's webhook.
     pub matrix: Matrix,
     /// Techniche Urgent's webhooks.
@@ -100,8 +114,18 @@ pub struct Tls {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Matrix {
-    /// Who may call; several are valid at once, so that a password can be changed without a gap.
+    /// Who may call /webhooks/matrix, by HTTP Basic; several are valid at once, so that a password can be changed without
+    /// a gap.
     pub credentials: Vec<MatrixCredential>,
+    /// The hubs for which the bus signs as towards Azure Event Hubs, POST /{hub}/messages. Several entries may name one
+    /// hub, so that a key can be changed without a gap.
+    pub event_hubs: Vec<EventHub>,
+    /// The topics for which the bus signs as towards AWS IoT, POST /topics/{topic}. Several entries may name one topic.
+    pub iot: Vec<IotTopic>,
+    /// How far the signed time of a topic's message may lie from our clock, in seconds, either side.
+    pub iot_skew_seconds: u32,
+    /// The networks that calls may come from; with none, all. Others are answered 403 before anything is read.
+    pub allow_from: Vec<Network>,
     /// Take calls from anybody. Only for a network that nobody else can reach.
     pub allow_unauthenticated: bool,
     /// The longest body, in bytes. A batch that is longer is answered 413.
@@ -115,14 +139,20 @@ pub struct Urgent {
     /// Who may call; several are valid at once. Of one act told in several languages, the version that came under the
     /// credential listed first is shown.
     pub credentials: Vec<UrgentCredential>,
+    /// Who may call by HTTP Basic instead, where Urgent does not sign. They come after `credentials` in that order.
+    pub basic: Vec<MatrixCredential>,
     /// Take calls from anybody. Only for a network that nobody else can reach.
     pub allow_unauthenticated: bool,
     /// The word before the token in the Authorization header.
     pub marker: String,
-    /// How far the signed time may lie from our clock, in seconds, either side.
+    /// How far the signed time may lie from our clock, in seconds, either side. The digest covers method, path and time
+    /// but not the body: whoever sees one call can send another body under its digest for so long. TLS has to keep calls
+    /// from being seen.
     pub grace_seconds: u32,
     /// What a proxy takes off the path before the call reaches caretaker: the digest was made over the whole path.
     pub path_prefix: String,
+    /// The networks that calls may come from; with none, all. Others are answered 403 before anything is read.
+    pub allow_from: Vec<Network>,
     /// The longest body, in bytes. A longer one is answered 413.
     pub max_body_bytes: usize,
 }
@@ -178,6 +208,8 @@ impl Default for Config {
             log: "warn,caretaker=info".to_owned(),
             head_seconds: 30,
             drain_seconds: 10,
+            trusted_proxies: Vec::new(),
+            failures_per_minute: FAILURES_PER_MINUTE,
             matrix: Matrix::default(),
             urgent: Urgent::default(),
             writer: Writer::default(),
@@ -195,6 +227,10 @@ impl Default for Matrix {
     fn default() -> Self {
         Self {
             credentials: Vec::new(),
+            event_hubs: Vec::new(),
+            iot: Vec::new(),
+            iot_skew_seconds: 300,
+            allow_from: Vec::new(),
             allow_unauthenticated: false,
             max_body_bytes: 16 * 1024 * 1024,
         }
@@ -205,10 +241,12 @@ impl Default for Urgent {
     fn default() -> Self {
         Self {
             credentials: Vec::new(),
+            basic: Vec::new(),
             allow_unauthenticated: false,
             marker: "TCN".to_owned(),
             grace_seconds: 300,
             path_prefix: String::new(),
+            allow_from: Vec::new(),
             max_body_bytes: 1024 * 1024,
         }
     }
@@ -243,6 +281,20 @@ impl Default for Graphql {
             timeout_seconds: 10,
             introspection: true,
         }
+    }
+}
+
+impl Matrix {
+    /// Whether nobody can prove to be the bus.
+    pub fn has_no_credential(&self) -> bool {
+        self.credentials.is_empty() && self.event_hubs.is_empty() && self.iot.is_empty()
+    }
+}
+
+impl Urgent {
+    /// Whether nobody can prove to be Urgent.
+    pub fn has_no_credential(&self) -> bool {
+        self.credentials.is_empty() && self.basic.is_empty()
     }
 }
 

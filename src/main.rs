@@ -1,15 +1,17 @@
 //! The commands: parse, call, exit.
 
+use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
 use caretaker::config::{self, Flags, Loaded};
 use caretaker::domain::database::Database;
 use caretaker::domain::migrate;
+use caretaker::ingest::proof;
 use caretaker::server::{self, greeting::Greeting};
 use caretaker::simulate::{self, SimulateArgs};
 use clap::{Parser, Subcommand};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 
 /// One live GraphQL API over what happens in buildings, fed by the webhooks of SmartClean Matrix and Techniche Urgent.
@@ -36,6 +38,8 @@ enum Command {
         #[command(subcommand)]
         step: Step,
     },
+    /// Make a `password_hash` for the settings from the password on standard input.
+    HashPassword,
     /// Play both platforms against a running caretaker.
     Simulate(SimulateArgs),
 }
@@ -85,8 +89,28 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Migrate { step } => runtime.block_on(migrate(step)),
+        Command::HashPassword => hash_password(),
         Command::Simulate(args) => runtime.block_on(simulate::run(args)),
     }
+}
+
+fn hash_password() -> anyhow::Result<ExitCode> {
+    let mut input = std::io::stdin();
+    if input.is_terminal() {
+        eprintln!("The password, then Enter and Ctrl-D (it is shown as you type):");
+    }
+    let mut password = String::new();
+    input
+        .read_to_string(&mut password)
+        .context("standard input")?;
+    // As in a file that holds a password: line ends at its end do not count.
+    let password = SecretString::from(password.trim_end_matches(['\r', '\n']));
+    if password.expose_secret().is_empty() {
+        bail!("standard input: no password came");
+    }
+    let hash = proof::hash(&password).map_err(anyhow::Error::msg)?;
+    println!("{hash}");
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Reads the settings and starts the log as they say.
@@ -106,7 +130,7 @@ fn load(flags: &Flags) -> anyhow::Result<Loaded> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     Ok(loaded)
 }

@@ -154,6 +154,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         matrix,
         urgent,
         clock,
+        intake::callers(&config),
         BODY_TIMEOUT,
     ));
     let schema = Schema::new(

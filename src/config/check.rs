@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use entity::StatusTypeName;
 use secrecy::ExposeSecret;
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, MatrixCredential};
 
 /// Checks what single fields cannot tell.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
@@ -122,29 +122,34 @@ fn urgent(config: &Config) -> Result<(), String> {
 
 fn matrix_credentials(config: &Config) -> Result<(), String> {
     let matrix = &config.matrix;
-    once(
-        "matrix.credentials",
-        "name",
-        matrix.credentials.iter().map(|c| &c.name),
-    )?;
-    for credential in &matrix.credentials {
-        let problem = match &credential.username {
-            name if name.is_empty() => Some("`username` is empty".to_owned()),
-            name if name.contains(':') => {
-                Some("`username` holds a colon, which ends it in HTTP Basic".to_owned())
-            }
-            _ => credential
-                .password
-                .read()
-                .err()
-                .map(|why| format!("`password`: {why}")),
-        };
-        if let Some(problem) = problem {
-            return Err(format!(
-                "`matrix.credentials`, `{}`: {problem}",
-                credential.name
-            ));
+    // Failures are counted by name, whatever the scheme.
+    let names = matrix.credentials.iter().map(|c| &c.name);
+    let hubs = matrix.event_hubs.iter().map(|c| &c.name);
+    let topics = matrix.iot.iter().map(|c| &c.name);
+    once("matrix.credentials", "name", names.clone())?;
+    let list = "matrix.credentials, event_hubs and iot together";
+    once(list, "name", names.chain(hubs).chain(topics))?;
+    logins("matrix.credentials", &matrix.credentials)?;
+    for hub in &matrix.event_hubs {
+        let told = |why| format!("`matrix.event_hubs`, `{}`: {why}", hub.name);
+        if hub.hub.is_empty() || hub.hub.contains('/') || hub.key_name.is_empty() {
+            let why = "`hub` and `key_name` must not be empty, and a hub holds no slash";
+            return Err(told(why.to_owned()));
         }
+        hub.key
+            .read()
+            .map_err(|why| told(format!("`key`: {why}")))?;
+    }
+    for topic in &matrix.iot {
+        let told = |why| format!("`matrix.iot`, `{}`: {why}", topic.name);
+        let words = [&topic.topic, &topic.region, &topic.access_key_id];
+        if words.iter().any(|word| word.is_empty()) || topic.topic.starts_with('/') {
+            let why = "`topic`, `region` and `access_key_id` must not be empty, and the topic does not begin \
+                       with a slash";
+            return Err(told(why.to_owned()));
+        }
+        let secret = topic.secret_access_key.read();
+        secret.map_err(|why| told(format!("`secret_access_key`: {why}")))?;
     }
     open_or_not(
         "matrix",
@@ -153,13 +158,38 @@ fn matrix_credentials(config: &Config) -> Result<(), String> {
     )
 }
 
+fn logins(list: &str, logins: &[MatrixCredential]) -> Result<(), String> {
+    for credential in logins {
+        let problem = match &credential.username {
+            name if name.is_empty() => Some("`username` is empty".to_owned()),
+            name if name.contains(':') => {
+                Some("`username` holds a colon, which ends it in HTTP Basic".to_owned())
+            }
+            _ => credential.password.check().err(),
+        };
+        if let Some(problem) = problem {
+            return Err(format!("`{list}`, `{}`: {problem}", credential.name));
+        }
+    }
+    Ok(())
+}
+
 fn urgent_credentials(config: &Config) -> Result<(), String> {
     let urgent = &config.urgent;
+    let tokens = urgent.credentials.iter().map(|c| &c.name);
+    let names = urgent.basic.iter().map(|c| &c.name);
+    once("urgent.credentials", "name", tokens.clone())?;
     once(
-        "urgent.credentials",
+        "urgent.credentials and basic together",
         "name",
-        urgent.credentials.iter().map(|c| &c.name),
+        tokens.chain(names),
     )?;
+    logins("urgent.basic", &urgent.basic)?;
+    if !urgent.basic.is_empty() && urgent.marker.eq_ignore_ascii_case("Basic") {
+        return Err(
+            "`urgent.marker` is the word of HTTP Basic, which `urgent.basic` needs".to_owned(),
+        );
+    }
     // Two secrets for one token is how a secret is changed; two equal pairs cannot be told apart in a delivery.
     for credential in &urgent.credentials {
         let token = &credential.token;
@@ -184,7 +214,7 @@ fn urgent_credentials(config: &Config) -> Result<(), String> {
     open_or_not(
         "urgent",
         urgent.allow_unauthenticated,
-        urgent.credentials.len(),
+        urgent.credentials.len() + urgent.basic.len(),
     )
 }
 

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-/// A name and password for HTTP Basic.
+use super::Password;
+
+/// A name and password for HTTP Basic, of either platform.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "MatrixForm")]
 pub struct MatrixCredential {
@@ -13,8 +15,42 @@ pub struct MatrixCredential {
     pub name: String,
     /// The user name; no colon.
     pub username: String,
-    /// `password`, `password_env` or `password_file`.
-    pub password: Secret,
+    /// `password`, `password_env`, `password_file` or `password_hash`.
+    pub password: Password,
+}
+
+/// A hub and a key for it, as the bus knows them of Azure Event Hubs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "HubForm")]
+pub struct EventHub {
+    /// What deliveries record of who sent them; unique within the source.
+    pub name: String,
+    /// The hub: the first part of the path. Upper and lower case are one.
+    pub hub: String,
+    /// The host that the signed resource must name; any if not given. Give it if the key is used elsewhere too.
+    pub host: Option<String>,
+    /// The name of the shared access key.
+    pub key_name: String,
+    /// `key`, `key_env` or `key_file`: the key as it is shown, which is used as text and not decoded.
+    pub key: Secret,
+}
+
+/// A topic and an access key for it, as the bus knows them of AWS IoT.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "IotForm")]
+pub struct IotTopic {
+    /// What deliveries record of who sent them; unique within the source.
+    pub name: String,
+    /// The topic, such as `buildings/events`: the rest of the path.
+    pub topic: String,
+    /// The region that is signed for, such as `eu-west-1`.
+    pub region: String,
+    /// The access key's id.
+    pub access_key_id: String,
+    /// `secret_access_key`, `secret_access_key_env` or `secret_access_key_file`.
+    pub secret_access_key: Secret,
+    /// The session token that goes with a temporary access key.
+    pub session_token: Option<SecretString>,
 }
 
 /// A token and secret for Urgent's HMAC.
@@ -74,6 +110,32 @@ struct MatrixForm {
     password: Option<SecretString>,
     password_env: Option<String>,
     password_file: Option<PathBuf>,
+    password_hash: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HubForm {
+    name: String,
+    hub: String,
+    host: Option<String>,
+    key_name: String,
+    key: Option<SecretString>,
+    key_env: Option<String>,
+    key_file: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IotForm {
+    name: String,
+    topic: String,
+    region: String,
+    access_key_id: String,
+    secret_access_key: Option<SecretString>,
+    secret_access_key_env: Option<String>,
+    secret_access_key_file: Option<PathBuf>,
+    session_token: Option<SecretString>,
 }
 
 #[derive(Deserialize)]
@@ -90,16 +152,53 @@ impl TryFrom<MatrixForm> for MatrixCredential {
     type Error = String;
 
     fn try_from(form: MatrixForm) -> Result<Self, String> {
-        let password = one_of(
-            "password",
-            form.password,
-            form.password_env,
-            form.password_file,
-        )?;
+        let plain = (form.password, form.password_env, form.password_file);
+        let password = match (plain, form.password_hash) {
+            ((None, None, None), Some(hash)) => Password::Hash(hash),
+            ((here, variable, file), None) => one_of("password", here, variable, file)?.into(),
+            (_, Some(_)) => {
+                return Err("`password_hash` excludes `password` in any form".to_owned());
+            }
+        };
         Ok(Self {
             name: form.name,
             username: form.username,
             password,
+        })
+    }
+}
+
+impl TryFrom<HubForm> for EventHub {
+    type Error = String;
+
+    fn try_from(form: HubForm) -> Result<Self, String> {
+        Ok(Self {
+            key: one_of("key", form.key, form.key_env, form.key_file)?,
+            name: form.name,
+            hub: form.hub,
+            host: form.host,
+            key_name: form.key_name,
+        })
+    }
+}
+
+impl TryFrom<IotForm> for IotTopic {
+    type Error = String;
+
+    fn try_from(form: IotForm) -> Result<Self, String> {
+        let secret_access_key = one_of(
+            "secret_access_key",
+            form.secret_access_key,
+            form.secret_access_key_env,
+            form.secret_access_key_file,
+        )?;
+        Ok(Self {
+            name: form.name,
+            topic: form.topic,
+            region: form.region,
+            access_key_id: form.access_key_id,
+            secret_access_key,
+            session_token: form.session_token,
         })
     }
 }
@@ -167,6 +266,10 @@ mod tests {
         assert!(both.unwrap_err().contains("exclude each other"));
         let none = read("name = 'a'\nusername = 'b'");
         assert!(none.unwrap_err().contains("is needed"));
+        let hash = read("name = 'a'\nusername = 'b'\npassword_hash = 'c'");
+        assert!(matches!(hash.unwrap().password, Password::Hash(_)));
+        let both = read("name = 'a'\nusername = 'b'\npassword_hash = 'c'\npassword_env = 'D'");
+        assert!(both.unwrap_err().contains("excludes `password`"));
     }
 
     #[test]

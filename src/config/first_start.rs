@@ -54,8 +54,8 @@ struct Pair {
 /// When the file cannot be made or read, or others could read it.
 pub fn own_credentials(config: &mut Config) -> Result<Option<Own>, ConfigError> {
     make_data_dir(config)?;
-    let matrix = config.matrix.credentials.is_empty() && !config.matrix.allow_unauthenticated;
-    let urgent = config.urgent.credentials.is_empty() && !config.urgent.allow_unauthenticated;
+    let matrix = config.matrix.has_no_credential() && !config.matrix.allow_unauthenticated;
+    let urgent = config.urgent.has_no_credential() && !config.urgent.allow_unauthenticated;
     if !matrix && !urgent {
         return Ok(None);
     }
@@ -66,7 +66,7 @@ pub fn own_credentials(config: &mut Config) -> Result<Option<Own>, ConfigError> 
         config.matrix.credentials.push(MatrixCredential {
             name: NAME.to_owned(),
             username: found.matrix.username,
-            password: Secret::Here(found.matrix.password),
+            password: Secret::Here(found.matrix.password).into(),
         });
     }
     if urgent {
@@ -173,6 +173,7 @@ fn read(path: &Path) -> Result<CredentialsFile, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Password;
 
     fn fresh(folder: &Path) -> Config {
         Config {
@@ -182,7 +183,10 @@ mod tests {
     }
 
     fn password(config: &Config) -> String {
-        let secret = config.matrix.credentials[0].password.read().unwrap();
+        let Password::Plain(secret) = &config.matrix.credentials[0].password else {
+            panic!("a hash");
+        };
+        let secret = secret.read().unwrap();
         secret.expose_secret().to_owned()
     }
 
@@ -233,7 +237,7 @@ mod tests {
         config.matrix.credentials.push(MatrixCredential {
             name: "bus".to_owned(),
             username: "bus".to_owned(),
-            password: Secret::Here(SecretString::from("secret")),
+            password: Secret::Here(SecretString::from("secret")).into(),
         });
         assert_eq!(own_credentials(&mut config).unwrap(), None);
         assert_eq!(config.matrix.credentials.len(), 1);

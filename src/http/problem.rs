@@ -3,6 +3,8 @@
 //!
 //! Urgent mails the text to a person: plain words, no types, no chains.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -111,6 +113,19 @@ impl Problem {
         Self::new(status, "urn:caretaker:problem:not-found", title, detail)
     }
 
+    /// 403: calls are not taken from where this one comes from.
+    pub fn elsewhere() -> Self {
+        let title = "Not from here";
+        let detail = "Calls are not taken from the address that this one comes from; the operators of this server \
+                      list those that may call.";
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "urn:caretaker:problem:elsewhere",
+            title,
+            detail,
+        )
+    }
+
     /// 405: this address takes another method.
     pub fn method_not_allowed(allowed: &str) -> Self {
         let detail = format!("This address takes {allowed} only.");
@@ -155,6 +170,29 @@ impl Problem {
         let title = "The body does not have the expected shape";
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         Self::new(status, "urn:caretaker:problem:wrong-shape", title, detail).at(&misfit.path)
+    }
+
+    /// 429: this proof failed, and too many before it from the same address.
+    pub fn too_many_failures(wait: Duration) -> Self {
+        let seconds = wait.as_secs() + 1;
+        let title = "Too many failures";
+        let detail = "Too many calls from this address did not prove who sent them. Check the name and the secret; a \
+                      call that proves its sender is taken at any time.";
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "urn:caretaker:problem:too-many-failures",
+            title,
+            detail,
+        )
+        .with(RETRY_AFTER, seconds.to_string())
+    }
+
+    /// 503 with Retry-After: nothing is known of the sender, and sending again helps.
+    pub fn unproven(why: &str) -> Self {
+        let detail = format!("{why} Send the call again in {RETRY_SECONDS} seconds.");
+        let (status, title) = (StatusCode::SERVICE_UNAVAILABLE, "Not available just now");
+        Self::new(status, "urn:caretaker:problem:unavailable", title, detail)
+            .with(RETRY_AFTER, RETRY_SECONDS.to_string())
     }
 
     /// 500: our fault. The chain goes to the log, the id to both.
@@ -268,6 +306,13 @@ mod tests {
                 "TCN realm=\"x\"",
             ),
             (Problem::method_not_allowed("PUT"), 405, ALLOW, "PUT"),
+            (
+                Problem::too_many_failures(Duration::from_millis(1500)),
+                429,
+                RETRY_AFTER,
+                "2",
+            ),
+            (Problem::unproven("Busy."), 503, RETRY_AFTER, "5"),
             (Unavailable::QueueFull.into(), 503, RETRY_AFTER, "5"),
             (Unavailable::DatabaseAway.into(), 503, RETRY_AFTER, "5"),
         ] {

@@ -1,68 +1,86 @@
-//! The addresses that the two platforms push to. Proof first, by the headers; then the body, bounded; then the decoder;
-//! then the writer. 200 is sent only after the commit.
+//! The addresses that the two platforms push to. The caller's address first, if that matters; then proof, by the headers;
+//! then the body, bounded; then the decoder; then the writer. Success is told only after the commit.
 
-use std::collections::BTreeMap;
+mod body;
+mod caller;
+mod gate;
+mod guesses;
+
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::SubsecRound;
 use entity::{Operation, Source};
-use futures_util::StreamExt;
+use ipnet::IpNet;
+
+pub use gate::Gate;
+use guesses::Guesses;
 
 use super::problem::Problem;
 use crate::domain::writer::{Clock, Writer};
-use crate::ingest::proof::{Presented, Proof, Proven, Reason, Refused};
+use crate::ingest::proof::{Step, Target};
 use crate::ingest::{Fault, receive};
 
-/// From this size on a body is decoded on a thread of its own, so that other calls need not wait.
+/// From this size on a body is hashed and decoded on a thread of its own, so that other calls need not wait.
 const LARGE: usize = 256 * 1024;
 
-/// Every address, its method and its call.
-const ROUTES: [(&str, &str, MethodFilter, Operation); 6] = [
-    (
-        "/webhooks/matrix",
-        "POST",
-        MethodFilter::POST,
-        Operation::Events,
-    ),
-    (
-        "/webhooks/urgent/task-created",
-        "POST",
-        MethodFilter::POST,
-        Operation::TaskCreated,
-    ),
-    (
-        "/webhooks/urgent/task-changed",
-        "POST",
-        MethodFilter::POST,
-        Operation::TaskChanged,
-    ),
-    (
-        "/webhooks/urgent/status-changed",
-        "PUT",
-        MethodFilter::PUT,
-        Operation::StatusChanged,
-    ),
-    (
-        "/webhooks/urgent/note-added",
-        "POST",
-        MethodFilter::POST,
-        Operation::NoteAdded,
-    ),
-    (
-        "/webhooks/urgent/task-chased",
-        "PUT",
-        MethodFilter::PUT,
-        Operation::TaskChased,
-    ),
+/// An address, its method and its call.
+struct Route {
+    path: &'static str,
+    method: &'static str,
+    filter: MethodFilter,
+    operation: Operation,
+    target: Target,
+    /// What its callers take for success.
+    success: StatusCode,
+}
+
+impl Route {
+    const fn post(path: &'static str, operation: Operation) -> Self {
+        Self {
+            path,
+            method: "POST",
+            filter: MethodFilter::POST,
+            operation,
+            target: Target::Webhook,
+            success: StatusCode::OK,
+        }
+    }
+
+    const fn put(path: &'static str, operation: Operation) -> Self {
+        Self {
+            method: "PUT",
+            filter: MethodFilter::PUT,
+            ..Self::post(path, operation)
+        }
+    }
+}
+
+/// Every address.
+static ROUTES: [Route; 8] = [
+    Route::post("/webhooks/matrix", Operation::Events),
+    Route {
+        target: Target::Hub,
+        success: StatusCode::CREATED,
+        ..Route::post("/{hub}/messages", Operation::Events)
+    },
+    Route {
+        target: Target::Topic,
+        ..Route::post("/topics/{*topic}", Operation::Events)
+    },
+    Route::post("/webhooks/urgent/task-created", Operation::TaskCreated),
+    Route::post("/webhooks/urgent/task-changed", Operation::TaskChanged),
+    Route::put("/webhooks/urgent/status-changed", Operation::StatusChanged),
+    Route::post("/webhooks/urgent/note-added", Operation::NoteAdded),
+    Route::put("/webhooks/urgent/task-chased", Operation::TaskChased),
 ];
 
 /// What the webhooks need.
@@ -72,7 +90,26 @@ pub struct Intake {
     matrix: Gate,
     urgent: Gate,
     clock: Ticking,
+    callers: Callers,
     body_timeout: Duration,
+}
+
+/// What is known of those who call.
+#[derive(Debug)]
+pub struct Callers {
+    trusted_proxies: Vec<IpNet>,
+    guesses: Guesses,
+}
+
+impl Callers {
+    /// The proxies that may name another address than their own, and how many proofs may fail in a minute from one address
+    /// before 429.
+    pub fn new(trusted_proxies: Vec<IpNet>, failures_a_minute: NonZeroU32) -> Self {
+        Self {
+            trusted_proxies,
+            guesses: Guesses::new(failures_a_minute),
+        }
+    }
 }
 
 struct Ticking(Clock);
@@ -83,92 +120,6 @@ impl std::fmt::Debug for Ticking {
     }
 }
 
-/// The way in of one source: who may pass, how much they may carry, and how many were turned away.
-#[derive(Debug)]
-pub struct Gate {
-    proof: Proof,
-    max_body_bytes: usize,
-    refused: BTreeMap<String, AtomicU64>,
-    refused_unknown: AtomicU64,
-}
-
-impl Gate {
-    /// A gate.
-    pub fn new(proof: Proof, max_body_bytes: usize) -> Self {
-        let names = proof.credentials().map(str::to_owned);
-        let refused = names.map(|name| (name, AtomicU64::new(0))).collect();
-        Self {
-            proof,
-            max_body_bytes,
-            refused,
-            refused_unknown: AtomicU64::new(0),
-        }
-    }
-
-    /// How many proofs failed since the start, by the credential whose name was given; `None` for no known name.
-    pub fn refused(&self) -> Vec<(Option<&str>, u64)> {
-        let named = self.refused.iter();
-        let named = named.map(|(name, count)| (Some(name.as_str()), count));
-        std::iter::once((None, &self.refused_unknown))
-            .chain(named)
-            .map(|(name, count)| (name, count.load(Ordering::Relaxed)))
-            .collect()
-    }
-
-    fn pass(
-        &self,
-        request: &Request,
-        source: Source,
-        now: DateTime<Utc>,
-    ) -> Result<Proven, Problem> {
-        let call = Presented {
-            method: request.method().as_str(),
-            path: request.uri().path(),
-            authorization: all(request.headers(), AUTHORIZATION.as_str()),
-            timestamp: all(request.headers(), "x-timestamp"),
-        };
-        self.proof.prove(&call, now).map_err(|refused| {
-            self.count(source, &refused);
-            let detail = match refused.reason {
-                Reason::Missing => "A header that proves who sent the call is missing.",
-                Reason::Malformed => {
-                    "A header that proves who sent the call is there twice or cannot be read."
-                }
-                Reason::Unknown => {
-                    "The name or the secret is not one of those that are valid here."
-                }
-                Reason::Stale => {
-                    "The signed time lies too far from the server's clock; check both clocks."
-                }
-            };
-            Problem::unauthenticated(&refused.challenge, detail)
-        })
-    }
-
-    /// Warns at the 1st, 2nd, 4th, 8th… refusal: a flood of bad calls must not become a flood of lines.
-    fn count(&self, source: Source, refused: &Refused) {
-        let claimed = refused.claimed.as_deref();
-        let count = claimed
-            .and_then(|name| self.refused.get(name))
-            .unwrap_or(&self.refused_unknown);
-        let count = count.fetch_add(1, Ordering::Relaxed) + 1;
-        let reason = refused.reason;
-        if count.is_power_of_two() {
-            tracing::warn!(?source, claimed, ?reason, count, "proof refused");
-        } else {
-            tracing::debug!(?source, claimed, ?reason, count, "proof refused");
-        }
-    }
-}
-
-fn all<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a [u8]> {
-    headers
-        .get_all(name)
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect()
-}
-
 impl Intake {
     /// What the webhooks need. A body that takes longer than `body_timeout` to arrive is given up.
     pub fn new(
@@ -176,6 +127,7 @@ impl Intake {
         matrix: Gate,
         urgent: Gate,
         clock: Clock,
+        callers: Callers,
         body_timeout: Duration,
     ) -> Self {
         Self {
@@ -183,6 +135,7 @@ impl Intake {
             matrix,
             urgent,
             clock: Ticking(clock),
+            callers,
             body_timeout,
         }
     }
@@ -195,61 +148,57 @@ impl Intake {
         }
     }
 
-    async fn take(&self, operation: Operation, request: Request) -> Result<Response, Problem> {
-        let source = receive::source(operation);
-        let gate = self.gate(source);
+    async fn take(
+        self: Arc<Self>,
+        route: &'static Route,
+        request: Request,
+    ) -> Result<Response, Problem> {
+        let gate = self.gate(receive::source(route.operation));
+        let (parts, body) = request.into_parts();
+        let caller = caller::address(&parts, &self.callers.trusted_proxies);
+        gate.admit(caller)?;
         let received_at = (self.clock.0)().trunc_subsecs(6);
-        let proven = gate.pass(&request, source, received_at)?;
-        let reading = read(request, gate.max_body_bytes);
-        let body = tokio::time::timeout(self.body_timeout, reading)
-            .await
-            .map_err(|_| Problem::too_slow(self.body_timeout.as_secs()))??;
-        let (delivery, fault) = if body.len() < LARGE {
-            receive::delivery(operation, proven, body, received_at)
-        } else {
-            let work = move || receive::delivery(operation, proven, body, received_at);
-            tokio::task::spawn_blocking(work)
-                .await
-                .map_err(|error| Problem::internal(&error))?
+        let refuse = |refused| gate.refuse(&refused, caller, &self.callers.guesses);
+        let step = gate.prove(&parts, route.target, received_at).await;
+        let step = step.map_err(refuse)?;
+        let limit = gate.body_limit(&step);
+        let body = body::read(&parts.headers, body, limit, self.body_timeout).await?;
+        let is_large = body.len() >= LARGE;
+        let intake = Arc::clone(&self);
+        let work = move || {
+            let gate = intake.gate(receive::source(route.operation));
+            let proven = match step {
+                Step::Proven(proven) => proven,
+                Step::AfterBody(pending) => gate.finish(pending, &body)?,
+            };
+            Ok(receive::delivery(
+                route.operation,
+                proven,
+                body,
+                received_at,
+            ))
         };
+        let worked = if is_large {
+            let worked = tokio::task::spawn_blocking(work).await;
+            worked.map_err(|error| Problem::internal(&error))?
+        } else {
+            work()
+        };
+        let (delivery, fault) = worked.map_err(refuse)?;
         let misfit = fault.and_then(|_| delivery.content.misfits.first().cloned());
         self.writer.submit(delivery).await?;
         match (fault, misfit) {
             (Some(Fault::NotJson), Some(misfit)) => Err(Problem::not_json(&misfit)),
             (Some(Fault::WrongShape), Some(misfit)) => Err(Problem::wrong_shape(&misfit)),
-            _ => Ok(acknowledgement()),
+            _ => Ok(acknowledgement(route.success)),
         }
     }
 }
 
-/// Reads the body, never more of it than the limit.
-async fn read(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
-    let announced = request
-        .headers()
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(Problem::too_large(limit));
-    }
-    let mut body = Vec::with_capacity(announced.unwrap_or_default().min(LARGE));
-    let mut chunks = request.into_body().into_data_stream();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|error| {
-            tracing::debug!(%error, "a body broke off");
-            Problem::broken_body("The connection broke while the body was being sent.")
-        })?;
-        if body.len() + chunk.len() > limit {
-            return Err(Problem::too_large(limit));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// Urgent asks for exactly this: 200, an empty body, and `Content-Length: 0`.
-fn acknowledgement() -> Response {
+/// Urgent asks for exactly this: an empty body, and `Content-Length: 0`. To the others it is all the same.
+fn acknowledgement(success: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::OK;
+    *response.status_mut() = success;
     let length = HeaderValue::from_static("0");
     response.headers_mut().insert(CONTENT_LENGTH, length);
     response
@@ -258,12 +207,12 @@ fn acknowledgement() -> Response {
 /// The routes of the webhooks.
 pub fn router(intake: Arc<Intake>) -> Router {
     let mut router = Router::new();
-    for (path, allowed, method, operation) in ROUTES {
+    for route in &ROUTES {
         let take = move |State(intake): State<Arc<Intake>>, request: Request| async move {
-            intake.take(operation, request).await
+            intake.take(route, request).await
         };
-        let other = move || async move { Problem::method_not_allowed(allowed) };
-        router = router.route(path, on(method, take).fallback(other));
+        let other = move || async move { Problem::method_not_allowed(route.method) };
+        router = router.route(route.path, on(route.filter, take).fallback(other));
     }
     router.with_state(intake)
 }

@@ -2,13 +2,17 @@
 
 use anyhow::Context;
 use chrono::Duration;
+use entity::Source;
+use ipnet::IpNet;
 use secrecy::SecretString;
 
-use crate::config::{Config, Secret};
+use crate::config::{self, Config, MatrixCredential, Network, Secret};
 use crate::domain::id::SiteKey;
 use crate::domain::operator::Declared;
-use crate::http::webhook::Gate;
-use crate::ingest::proof::{Basic, Credential, Hmac, Proof};
+use crate::http::webhook::{Callers, Gate};
+use crate::ingest::proof::{
+    Basic, Hmac, HubKey, Login, Password, Proof, Sas, Scheme, SigV4, Token, TopicKey,
+};
 
 /// Matrix's way in.
 ///
@@ -16,16 +20,32 @@ use crate::ingest::proof::{Basic, Credential, Hmac, Proof};
 /// A secret cannot be read.
 pub(super) fn matrix(config: &Config) -> anyhow::Result<Gate> {
     let settings = &config.matrix;
-    let given = settings.credentials.iter();
-    let credentials =
-        credentials(given.map(|given| (&given.name, &given.username, &given.password)))
-            .context("settings: matrix.credentials")?;
+    let mut positions = 0..;
+    let basic = Scheme::Basic(Basic::new(logins(
+        "matrix.credentials",
+        &settings.credentials,
+        &mut positions,
+    )?));
+    let signed = vec![
+        Scheme::Sas(Sas {
+            keys: hub_keys(config, &mut positions)?,
+        }),
+        Scheme::SigV4(SigV4 {
+            keys: topic_keys(config, &mut positions)?,
+            skew: Duration::seconds(settings.iot_skew_seconds.into()),
+        }),
+    ];
     let proof = if settings.allow_unauthenticated {
-        Proof::AllowUnauthenticated
+        Proof::open(signed)
     } else {
-        Proof::Basic(Basic { credentials })
+        Proof::by(std::iter::once(basic).chain(signed).collect())
     };
-    Ok(Gate::new(proof, settings.max_body_bytes))
+    Ok(Gate::new(
+        Source::Matrix,
+        proof,
+        settings.max_body_bytes,
+        networks(&settings.allow_from),
+    ))
 }
 
 /// Urgent's way in.
@@ -34,40 +54,117 @@ pub(super) fn matrix(config: &Config) -> anyhow::Result<Gate> {
 /// A secret cannot be read.
 pub(super) fn urgent(config: &Config) -> anyhow::Result<Gate> {
     let settings = &config.urgent;
-    let given = settings.credentials.iter();
-    let credentials = credentials(given.map(|given| (&given.name, &given.token, &given.secret)))
-        .context("settings: urgent.credentials")?;
-    let proof = if settings.allow_unauthenticated {
-        Proof::AllowUnauthenticated
-    } else {
-        Proof::Hmac(Hmac {
-            credentials,
-            marker: settings.marker.clone(),
-            grace: Duration::seconds(i64::from(settings.grace_seconds)),
-            path_prefix: settings.path_prefix.clone(),
+    let mut positions = 0..;
+    let tokens = settings.credentials.iter().zip(&mut positions);
+    let tokens = tokens.map(|(given, position)| {
+        Ok(Token {
+            name: given.name.clone(),
+            position,
+            token: given.token.clone(),
+            secret: secret("urgent.credentials", &given.name, &given.secret)?,
         })
+    });
+    let hmac = Hmac {
+        tokens: tokens.collect::<anyhow::Result<_>>()?,
+        marker: settings.marker.clone(),
+        grace: Duration::seconds(settings.grace_seconds.into()),
+        path_prefix: settings.path_prefix.clone(),
     };
-    Ok(Gate::new(proof, settings.max_body_bytes))
+    let proof = if settings.allow_unauthenticated {
+        Proof::open(Vec::new())
+    } else {
+        let mut schemes = vec![Scheme::Hmac(hmac)];
+        if !settings.basic.is_empty() {
+            let logins = logins("urgent.basic", &settings.basic, &mut positions)?;
+            schemes.push(Scheme::Basic(Basic::new(logins)));
+        }
+        Proof::by(schemes)
+    };
+    Ok(Gate::new(
+        Source::Urgent,
+        proof.timed(),
+        settings.max_body_bytes,
+        networks(&settings.allow_from),
+    ))
 }
 
-fn credentials<'a>(
-    given: impl Iterator<Item = (&'a String, &'a String, &'a Secret)>,
-) -> anyhow::Result<Vec<Credential>> {
+/// Who may name another address than its own, and how many failures one address has.
+pub(super) fn callers(config: &Config) -> Callers {
+    Callers::new(
+        networks(&config.trusted_proxies),
+        config.failures_per_minute,
+    )
+}
+
+/// The positions of a source's credentials run through all of its lists.
+type Positions = std::ops::RangeFrom<u32>;
+
+fn logins(
+    list: &str,
+    given: &[MatrixCredential],
+    positions: &mut Positions,
+) -> anyhow::Result<Vec<Login>> {
+    let given = given.iter().zip(positions);
     given
-        .zip(0..)
-        .map(|((name, login, secret), position)| {
-            let secret: SecretString = secret
-                .read()
-                .map_err(anyhow::Error::msg)
-                .with_context(|| format!("`{name}`"))?;
-            Ok(Credential {
-                name: name.clone(),
+        .map(|(given, position)| {
+            let password = match &given.password {
+                config::Password::Plain(plain) => {
+                    Password::Plain(secret(list, &given.name, plain)?)
+                }
+                config::Password::Hash(hash) => Password::Hash(hash.clone()),
+            };
+            Ok(Login {
+                name: given.name.clone(),
                 position,
-                login: login.clone(),
-                secret,
+                username: given.username.clone(),
+                password,
             })
         })
         .collect()
+}
+
+fn hub_keys(config: &Config, positions: &mut Positions) -> anyhow::Result<Vec<HubKey>> {
+    let given = config.matrix.event_hubs.iter().zip(positions);
+    given
+        .map(|(given, position)| {
+            Ok(HubKey {
+                name: given.name.clone(),
+                position,
+                hub: given.hub.clone(),
+                host: given.host.clone(),
+                key_name: given.key_name.clone(),
+                key: secret("matrix.event_hubs", &given.name, &given.key)?,
+            })
+        })
+        .collect()
+}
+
+fn topic_keys(config: &Config, positions: &mut Positions) -> anyhow::Result<Vec<TopicKey>> {
+    let given = config.matrix.iot.iter().zip(positions);
+    given
+        .map(|(given, position)| {
+            Ok(TopicKey {
+                name: given.name.clone(),
+                position,
+                topic: given.topic.clone(),
+                region: given.region.clone(),
+                access_key_id: given.access_key_id.clone(),
+                secret_access_key: secret("matrix.iot", &given.name, &given.secret_access_key)?,
+                session_token: given.session_token.clone(),
+            })
+        })
+        .collect()
+}
+
+fn secret(list: &str, name: &str, secret: &Secret) -> anyhow::Result<SecretString> {
+    secret
+        .read()
+        .map_err(anyhow::Error::msg)
+        .with_context(|| format!("settings: {list}, `{name}`"))
+}
+
+fn networks(given: &[Network]) -> Vec<IpNet> {
+    given.iter().map(|network| network.0).collect()
 }
 
 /// The operator's word, as the tables want it: of each place the first Matrix building leads, else the first site.

@@ -27,6 +27,7 @@ mod migrations;
 mod nodes;
 mod place;
 mod promise;
+mod proof;
 mod refusal;
 mod simulate;
 mod tls;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         ("migrations", migrations::tests()),
         ("place", place::tests()),
         ("promise", promise::tests()),
+        ("proof", proof::tests()),
         ("refusal", refusal::tests()),
         ("simulate", simulate::tests()),
         ("tls", tls::tests()),

@@ -104,9 +104,9 @@ fn lists_can_stand_in_a_variable() {
 
 #[test]
 fn an_unknown_setting_is_named_with_its_origin() {
-    insta::assert_snapshot!(refusal("\n[matrix]\nmax_body = 1", &[]), @"FOLDER/caretaker.toml, line 3: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `allow_unauthenticated`, `max_body_bytes`");
-    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `webhook_listen`, `tls`, `data_dir`, `database_url`, `log`, `head_seconds`, `drain_seconds`, `matrix`, `urgent`, `writer`, `feed`, `graphql`, `places`, `properties`, `status_types`");
-    insta::assert_snapshot!(refusal("", &[("CARETAKER_MATRIX__MAX_BODY", "2")]), @"CARETAKER_MATRIX__MAX_BODY: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `allow_unauthenticated`, `max_body_bytes`");
+    insta::assert_snapshot!(refusal("\n[matrix]\nmax_body = 1", &[]), @"FOLDER/caretaker.toml, line 3: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `event_hubs`, `iot`, `iot_skew_seconds`, `allow_from`, `allow_unauthenticated`, `max_body_bytes`");
+    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `webhook_listen`, `tls`, `data_dir`, `database_url`, `log`, `head_seconds`, `drain_seconds`, `trusted_proxies`, `failures_per_minute`, `matrix`, `urgent`, `writer`, `feed`, `graphql`, `places`, `properties`, `status_types`");
+    insta::assert_snapshot!(refusal("", &[("CARETAKER_MATRIX__MAX_BODY", "2")]), @"CARETAKER_MATRIX__MAX_BODY: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `event_hubs`, `iot`, `iot_skew_seconds`, `allow_from`, `allow_unauthenticated`, `max_body_bytes`");
 }
 
 #[test]
@@ -126,6 +126,12 @@ fn contradictions_are_named() {
     insta::assert_snapshot!(refusal("[feed]\nbuffer = 0", &[]), @"settings: `feed.buffer` is 0 and must be at least 1");
     insta::assert_snapshot!(refusal(&format!("{bus}{bus}"), &[]), @"settings: `matrix.credentials` has `name` = `bus` twice");
     insta::assert_snapshot!(refusal(&format!("{bus}[matrix]\nallow_unauthenticated = true"), &[]), @"settings: `matrix.allow_unauthenticated` is true although `matrix.credentials` are given: take one of the two away");
+    let hub = "[[matrix.event_hubs]]\nname = 'bus'\nhub = 'h'\nkey_name = 'k'\nkey = 's'\n";
+    insta::assert_snapshot!(refusal(&format!("{bus}{hub}"), &[]), @"settings: `matrix.credentials, event_hubs and iot together` has `name` = `bus` twice");
+    insta::assert_snapshot!(refusal(&hub.replace("'h'", "'a/b'"), &[]), @"settings: `matrix.event_hubs`, `bus`: `hub` and `key_name` must not be empty, and a hub holds no slash");
+    insta::assert_snapshot!(refusal(&bus.replace("password", "password_hash"), &[]), @"settings: `matrix.credentials`, `bus`: `password_hash`: it is no Argon2id hash in PHC form ($argon2id$v=19$m=…,t=…,p=…$salt$hash); `caretaker hash-password` makes one");
+    insta::assert_snapshot!(refusal("[urgent]\nallow_from = ['10.0.0.0/33']", &[]), @"FOLDER/caretaker.toml, line 2: urgent.allow_from[0]: `10.0.0.0/33` is neither an address nor a network such as 10.0.0.0/8");
+    insta::assert_snapshot!(refusal("failures_per_minute = 0", &[]), @"FOLDER/caretaker.toml, line 1: failures_per_minute: invalid value: integer `0`, expected a nonzero u32");
     let twice = "[[places]]\nname = 'A'\nmatrix = ['1']\n[[places]]\nname = 'B'\nmatrix = ['1']";
     insta::assert_snapshot!(refusal(twice, &[]), @"settings: `places` has `matrix` = `1` twice");
     insta::assert_snapshot!(refusal("[[places]]\nname = 'A'", &[]), @"settings: `places`: `A` names neither a `matrix` building nor an `urgent` site");
@@ -176,6 +182,21 @@ fn no_message_shows_a_secret() {
         "[{name = 'b', username = 'u', password = 77}]",
     )];
     assert!(!refusal("", &number).contains("77"));
+    for name in ["EVENT_HUBS", "IOT"] {
+        let name = format!("CARETAKER_MATRIX__{name}");
+        for broken in [
+            "[{name = 'b', key = 'hidden'",
+            "[{name = 'b', key = 'hidden'}]",
+            "hidden",
+        ] {
+            assert!(!refusal("", &[(name.as_str(), broken)]).contains("hidden"));
+        }
+    }
+    let hash = [(
+        "CARETAKER_MATRIX__CREDENTIALS",
+        "[{name = 'b', username = 'u', password_hash = 'hidden'}]",
+    )];
+    assert!(!refusal("", &hash).contains("hidden"));
     let url = [("CARETAKER_DATABASE_URL", "postgress://u:hidden@h/d")];
     assert!(!refusal("", &url).contains("hidden"));
     let loaded = with("database_url = 'postgres://u:hidden@h/d'", &[]).unwrap();
@@ -244,6 +265,8 @@ fn the_example_shows_every_setting_with_its_default() {
     assert!(!examples.urgent.credentials.is_empty());
     assert!(examples.tls.is_some() && examples.webhook_listen.is_some());
     assert!(examples.database_url.is_some());
+    assert!(!examples.urgent.basic.is_empty());
+    assert!(!examples.matrix.event_hubs.is_empty() && !examples.matrix.iot.is_empty());
 }
 
 /// `matrix.max_body_bytes`, …

@@ -1,5 +1,7 @@
 //! The webhooks over a real socket and a real database file: what passes, what is refused and how.
 
+use std::net::SocketAddr;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use entity::{Outcome, delivery as delivery_table, delivery_body};
@@ -14,7 +16,9 @@ use tokio::sync::watch;
 use super::*;
 use crate::domain::database::Database;
 use crate::domain::writer::Limits;
-use crate::ingest::proof::{Basic, Credential, GRACE, Hmac, MARKER};
+use crate::ingest::proof::{
+    Basic, GRACE, Hmac, HubKey, Login, MARKER, Password, Proof, Sas, Scheme, SigV4, Token,
+};
 
 const OPEN: &str = include_str!("../../../tests/it/fixtures/matrix/incident-open.json");
 const STATUS: &str = include_str!("../../../tests/it/fixtures/urgent/seed-status-changed.json");
@@ -23,7 +27,7 @@ const NOW: &str = "2021-03-10T14:23:23Z";
 const LIMIT: usize = 4096;
 
 struct Server {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     database: Database,
     intake: Arc<Intake>,
     writer: tokio::task::JoinHandle<()>,
@@ -53,16 +57,52 @@ impl Answer {
     }
 }
 
-fn credential(name: &str, login: &str, secret: &str) -> Credential {
-    Credential {
-        name: name.to_owned(),
+fn matrix() -> Proof {
+    let login = Login {
+        name: "bus".to_owned(),
         position: 0,
-        login: login.to_owned(),
-        secret: secret.to_owned().into(),
-    }
+        username: "matrix".to_owned(),
+        password: Password::Plain("s3cret".to_owned().into()),
+    };
+    let key = HubKey {
+        name: "hub".to_owned(),
+        position: 1,
+        hub: "telemetry".to_owned(),
+        host: None,
+        key_name: "send".to_owned(),
+        key: "key".to_owned().into(),
+    };
+    Proof::by(vec![
+        Scheme::Basic(Basic::new(vec![login])),
+        Scheme::Sas(Sas { keys: vec![key] }),
+        Scheme::SigV4(SigV4 {
+            keys: Vec::new(),
+            skew: GRACE,
+        }),
+    ])
+}
+
+fn urgent() -> Proof {
+    let token = Token {
+        name: "urgent".to_owned(),
+        position: 0,
+        token: "token".to_owned(),
+        secret: "secret".to_owned().into(),
+    };
+    Proof::by(vec![Scheme::Hmac(Hmac {
+        tokens: vec![token],
+        marker: MARKER.to_owned(),
+        grace: GRACE,
+        path_prefix: String::new(),
+    })])
 }
 
 async fn server() -> Server {
+    server_with(60, &[]).await
+}
+
+/// A server that is told its peers, with Matrix's calls from these networks only.
+async fn server_with(failures_a_minute: u32, allow_from: &[&str]) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/test.db?mode=rwc", folder.path().display());
     let database = Database::open(&url, 1).await.unwrap();
@@ -77,25 +117,19 @@ async fn server() -> Server {
     };
     let (wake, _) = watch::channel(());
     let (writer, task) = Writer::start(database.clone(), limits, clock.clone(), wake);
-    let basic = Basic {
-        credentials: vec![credential("bus", "matrix", "s3cret")],
-    };
-    let hmac = Hmac {
-        credentials: vec![credential("urgent", "token", "secret")],
-        marker: MARKER.to_owned(),
-        grace: GRACE,
-        path_prefix: String::new(),
-    };
+    let allow_from = allow_from.iter().map(|net| net.parse().unwrap());
+    let proxies = vec!["127.0.0.1/32".parse().unwrap()];
     let intake = Arc::new(Intake::new(
         writer,
-        Gate::new(Proof::Basic(basic), LIMIT),
-        Gate::new(Proof::Hmac(hmac), LIMIT),
+        Gate::new(Source::Matrix, matrix(), LIMIT, allow_from.collect()),
+        Gate::new(Source::Urgent, urgent(), LIMIT, Vec::new()),
         clock,
+        Callers::new(proxies, failures_a_minute.try_into().unwrap()),
         Duration::from_millis(300),
     ));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = router(intake.clone());
+    let router = router(intake.clone()).into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, router).await });
     Server {
         address,
@@ -222,7 +256,7 @@ async fn a_call_without_proof_is_refused_counted_and_not_stored() {
     );
     assert!(server.deliveries().await.is_empty());
     let matrix = server.intake.gate(Source::Matrix).refused();
-    assert_eq!(matrix, [(None, 3), (Some("bus"), 1)]);
+    assert_eq!(matrix, [(None, 3), (Some("bus"), 1), (Some("hub"), 0)]);
     let urgent = server.intake.gate(Source::Urgent).refused();
     assert_eq!(urgent, [(None, 0), (Some("urgent"), 1)]);
 }
@@ -345,4 +379,101 @@ async fn without_a_database_or_a_writer_calls_are_to_be_sent_again() {
         503
     );
     assert_eq!(server.matrix("5").await.status, 503);
+}
+
+#[tokio::test]
+async fn too_many_failures_of_one_address_are_told_to_wait_and_who_is_right_is_not() {
+    let server = server_with(2, &[]).await;
+    let send = async |from: &str, pair: &str| {
+        let headers = format!("{}X-Forwarded-For: {from}\r\n", basic(pair));
+        server
+            .send("POST", "/webhooks/matrix", &headers, OPEN)
+            .await
+    };
+    for _ in 0..2 {
+        assert_eq!(send("198.51.100.7", "matrix:no").await.status, 401);
+    }
+    for pair in ["matrix:no", "nobody:s3cret"] {
+        let answer = send("198.51.100.7", pair).await;
+        assert_eq!(answer.status, 429);
+        let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=31).contains(&wait), "{wait}");
+        assert_eq!(answer.header("www-authenticate"), None);
+        let kind = "urn:caretaker:problem:too-many-failures";
+        assert_eq!(answer.problem()["type"], kind);
+    }
+    assert_eq!(send("198.51.100.7", "matrix:s3cret").await.status, 200);
+    assert_eq!(send("198.51.100.8", "matrix:no").await.status, 401);
+    assert_eq!(send("198.51.100.7", "matrix:no").await.status, 429);
+    // What a caller claims of itself does not make it another.
+    let claim = send("192.0.2.1, 198.51.100.7", "matrix:no").await;
+    assert_eq!(claim.status, 429);
+    // Some clients ask first, without a credential, what they have to show.
+    let headers = "X-Forwarded-For: 198.51.100.7\r\n";
+    let asking = server.send("POST", "/webhooks/matrix", headers, OPEN);
+    assert_eq!(asking.await.status, 401);
+    let refused = server.intake.gate(Source::Matrix).refused();
+    assert_eq!(refused, [(None, 2), (Some("bus"), 6), (Some("hub"), 0)]);
+}
+
+#[tokio::test]
+async fn a_caller_from_elsewhere_is_answered_403_unread() {
+    let server = server_with(60, &["198.51.100.0/24", "2001:db8::/32"]).await;
+    let send = async |headers: String| {
+        server
+            .send("POST", "/webhooks/matrix", &headers, OPEN)
+            .await
+    };
+    let from = |from: &str| format!("{}X-Forwarded-For: {from}\r\n", basic("matrix:s3cret"));
+    for near in ["198.51.100.7", "203.0.113.9, 198.51.100.7", "2001:db8::1"] {
+        assert_eq!(send(from(near)).await.status, 200, "{near}");
+    }
+    for far in ["203.0.113.9", "198.51.100.7, 203.0.113.9", "unknown"] {
+        let answer = send(from(far)).await;
+        assert_eq!(answer.status, 403, "{far}");
+        assert_eq!(answer.problem()["type"], "urn:caretaker:problem:elsewhere");
+    }
+    // The proxy itself is not among those that may call.
+    assert_eq!(send(basic("matrix:s3cret")).await.status, 403);
+    // Neither a credential nor a body is asked for first.
+    let head = "POST /webhooks/matrix HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 9\r\n\r\n";
+    assert_eq!(server.raw(head.as_bytes()).await.status, 403);
+    assert_eq!(server.deliveries().await.len(), 1, "one body, three times");
+    let refused = server.intake.gate(Source::Matrix).refused();
+    assert!(refused.iter().all(|(_, count)| *count == 0), "{refused:?}");
+    // Each source has its own list.
+    let elsewhere = server.urgent("PUT", "status-changed", STATUS).await;
+    assert_eq!(elsewhere.status, 200);
+}
+
+#[tokio::test]
+async fn an_unproven_body_is_not_waited_for_unless_it_is_what_proves() {
+    let server = server().await;
+    let head = |path: &str, headers: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 9\r\n{headers}\r\n"
+        )
+    };
+    let signed = "Authorization: AWS4-HMAC-SHA256 Credential=A/20210310/r/iotdata/aws4_request, \
+                  SignedHeaders=host;x-amz-date, Signature=";
+    let signed = format!(
+        "{signed}{}\r\nX-Amz-Date: 20210310T142323Z\r\n",
+        "0".repeat(64)
+    );
+    for (path, headers, status) in [
+        ("/webhooks/matrix", basic("matrix:no"), 401),
+        ("/telemetry/messages", String::new(), 401),
+        ("/topics/a/b", String::new(), 401),
+        (
+            "/topics/a/b",
+            format!("{signed}X-Amz-Content-Sha256: {}\r\n", "0".repeat(64)),
+            401,
+        ),
+        ("/topics/a/b", signed.clone(), 408),
+        ("/topics/a/b", signed.replace("T142323Z", "T140000Z"), 401),
+    ] {
+        let answer = server.raw(head(path, &headers).as_bytes()).await;
+        assert_eq!(answer.status, status, "{path} {headers}");
+    }
+    assert!(server.deliveries().await.is_empty());
 }

@@ -2,6 +2,7 @@
 
 mod event;
 mod facts;
+mod hub;
 
 use std::sync::Arc;
 
@@ -15,11 +16,13 @@ use super::{Unusable, body};
 use crate::domain::delivery::{Content, Misfit};
 use crate::domain::fact::Fact;
 use event::Event;
+use hub::Element;
 
 /// The most elements of one batch: a body of brackets only would otherwise become millions of misfits.
 pub const MOST_ELEMENTS: usize = 100_000;
 
-/// Reads a batch: an array of objects or of strings that each hold one; a lone object is a batch of one.
+/// Reads a batch: an array of objects or of strings that each hold one; a lone object is a batch of one. What stands in
+/// the wrappers of Event Hubs is unwrapped first, and positions are counted after that.
 ///
 /// # Errors
 /// The body is no JSON, or neither an array nor an object.
@@ -38,29 +41,46 @@ pub fn decode(body: &[u8], received_at: DateTime<Utc>) -> Result<Content, Unusab
             ));
         }
     };
-    if elements.len() > MOST_ELEMENTS {
-        let reason = format!(
-            "Expected at most {MOST_ELEMENTS} events in one batch; found {}.",
-            elements.len()
-        );
+    let too_many = |found: usize| {
+        let reason =
+            format!("Expected at most {MOST_ELEMENTS} events in one batch; found {found}.");
         let path = "$".to_owned();
-        return Err(Unusable::wrong_shape(body, Wrong { path, reason }));
+        Unusable::wrong_shape(body, Wrong { path, reason })
+    };
+    if elements.len() > MOST_ELEMENTS {
+        return Err(too_many(elements.len()));
     }
     let mut content = Content::default();
     let mut flags = Flags::default();
-    for (position, element) in elements.into_iter().enumerate() {
-        let mut own = Flags::default();
-        match read(element.get(), position, received_at, &mut own) {
-            Ok(fact) => {
-                content.facts.push((position, Arc::new(fact)));
-                flags.append(own);
+    let mut position = 0;
+    for (at, wrapper) in elements.into_iter().enumerate() {
+        let misfit = |position, wrong: Wrong, text: &str| Misfit {
+            element: Some(position),
+            path: wrong.path,
+            reason: wrong.reason,
+            content: body::mend(text, true).0.into_owned(),
+        };
+        let elements = match hub::unwrap(wrapper.get(), format!("$[{at}]")) {
+            Ok(elements) => elements,
+            Err(wrong) => {
+                content.misfits.push(misfit(position, wrong, wrapper.get()));
+                position += 1;
+                continue;
             }
-            Err(wrong) => content.misfits.push(Misfit {
-                element: Some(position),
-                path: wrong.path,
-                reason: wrong.reason,
-                content: body::mend(element.get(), true).0.into_owned(),
-            }),
+        };
+        if position + elements.len() > MOST_ELEMENTS {
+            return Err(too_many(position + elements.len()));
+        }
+        for Element { path, text } in elements {
+            let mut own = Flags::default();
+            match read(&text, path, received_at, &mut own) {
+                Ok(fact) => {
+                    content.facts.push((position, Arc::new(fact)));
+                    flags.append(own);
+                }
+                Err(wrong) => content.misfits.push(misfit(position, wrong, &text)),
+            }
+            position += 1;
         }
     }
     content.flags = flags.into_list();
@@ -69,11 +89,10 @@ pub fn decode(body: &[u8], received_at: DateTime<Utc>) -> Result<Content, Unusab
 
 fn read(
     text: &str,
-    position: usize,
+    path: String,
     received_at: DateTime<Utc>,
     flags: &mut Flags,
 ) -> Result<Fact, Wrong> {
-    let path = format!("$[{position}]");
     let element = match body::value(text, &path, flags)? {
         Value::String(text) => {
             body::well_formed(text.as_bytes()).map_err(|unusable| Wrong {

@@ -1,14 +1,17 @@
 //! Urgent's proof: `Authorization: TCN <token>:<digest>` over method, path and `X-Timestamp`. It covers neither body
-//! nor query, and a platform may repeat a call with its first timestamp: against replay stands idempotency.
+//! nor query: whoever sees one call can send another body under the same digest until the grace is over, so TLS has to
+//! keep it from being seen. A platform may repeat a call with its first timestamp: against replay stands idempotency.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Duration, Utc};
 use hmac::{KeyInit, Mac};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
-use super::{Credential, Presented, Proven, Reason, Refused, after_scheme, same, search, single};
+use super::compare::{Found, same, search};
+use super::header::{after_scheme, single};
+use super::{Presented, Proven, Reason, Refused};
 use crate::ingest::time;
 
 /// The scheme of the `Authorization` header, unless configured otherwise.
@@ -17,11 +20,24 @@ pub const MARKER: &str = "TCN";
 /// How far a timestamp may lie from our clock on either side, unless configured otherwise.
 pub const GRACE: Duration = Duration::minutes(5);
 
+/// A token and its secret.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// The operator's name for it, which deliveries record.
+    pub name: String,
+    /// Its position in the settings, from 0.
+    pub position: u32,
+    /// The token, which the call names in the open.
+    pub token: String,
+    /// The secret.
+    pub secret: SecretString,
+}
+
 /// The credentials of a source that signs.
 #[derive(Clone, Debug)]
 pub struct Hmac {
     /// All that are valid.
-    pub credentials: Vec<Credential>,
+    pub tokens: Vec<Token>,
     /// The scheme of the `Authorization` header.
     pub marker: String,
     /// How far a timestamp may lie from our clock on either side.
@@ -51,10 +67,15 @@ impl Hmac {
         let signed_time = time::date_time(timestamp).map_err(|_| malformed())?;
         let path = format!("{}{}", self.path_prefix, call.path);
         let message = message(call.method, &path, timestamp);
-        let (proven, claimed) = search(&self.credentials, token, |credential| {
-            let expected = sign(credential.secret.expose_secret(), &message);
-            same(expected.as_bytes(), digest.as_bytes())
-        });
+        let Found { proven, named } = search(
+            &self.tokens,
+            |one| same(one.token.as_bytes(), token.as_bytes()),
+            |one| {
+                let expected = sign(one.secret.expose_secret(), &message);
+                same(expected.as_bytes(), digest.as_bytes())
+            },
+        );
+        let claimed = named.map(|one| one.name.clone());
         let Some(credential) = proven else {
             return Err(refused(Reason::Unknown, claimed));
         };
@@ -97,14 +118,14 @@ mod tests {
     const PATH: &str = "/rest/sites/WorkingHours/Urgent%20SI";
 
     fn hmac() -> Hmac {
-        let credential = |name: &str, position, secret: &str| Credential {
+        let token = |name: &str, position, secret: &str| Token {
             name: name.to_owned(),
             position,
-            login: "to:ken".to_owned(),
+            token: "to:ken".to_owned(),
             secret: secret.to_owned().into(),
         };
         Hmac {
-            credentials: vec![credential("new", 0, "other"), credential("old", 1, SECRET)],
+            tokens: vec![token("new", 0, "other"), token("old", 1, SECRET)],
             marker: MARKER.to_owned(),
             grace: GRACE,
             path_prefix: String::new(),
@@ -117,6 +138,7 @@ mod tests {
             path: PATH,
             authorization: vec![authorization.as_bytes()],
             timestamp: vec![timestamp.as_bytes()],
+            ..Presented::default()
         };
         hmac().prove(&call, now.parse().unwrap())
     }
@@ -177,6 +199,7 @@ mod tests {
                 path,
                 authorization: vec![header.as_bytes()],
                 timestamp: vec![AT.as_bytes()],
+                ..Presented::default()
             };
             assert!(unknown(hmac().prove(&call, AT.parse().unwrap())));
         }
@@ -195,6 +218,7 @@ mod tests {
                     .map(|header| header.as_bytes())
                     .collect(),
                 timestamp: timestamp.iter().map(|header| header.as_bytes()).collect(),
+                ..Presented::default()
             };
             hmac().prove(&call, now).unwrap_err().reason
         };
@@ -221,6 +245,7 @@ mod tests {
             path: "/sites/WorkingHours/Urgent%20SI",
             authorization: vec![header.as_bytes()],
             timestamp: vec![AT.as_bytes()],
+            ..Presented::default()
         };
         assert!(hmac.prove(&call, AT.parse().unwrap()).is_ok());
     }
@@ -235,6 +260,7 @@ mod tests {
             path: PATH,
             authorization: vec![header.as_bytes()],
             timestamp: vec![AT.as_bytes()],
+            ..Presented::default()
         };
         assert!(hmac.prove(&call, AT.parse().unwrap()).is_ok());
         let refused = hmac

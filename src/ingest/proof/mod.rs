@@ -1,55 +1,153 @@
-//! Who sent a call: proven by its headers alone, before the body is read. Pure; the time is an argument.
-//! Compares in constant time; an unknown name takes the same path as a wrong secret.
+//! Who sent a call: proven by its headers, before the body is read; one scheme needs the body's hash as well and is
+//! asked in two steps. The time is an argument. Secrets are compared in constant time; an unknown name takes the same
+//! path as a wrong secret.
+//!
+//! A scheme is a file here and a variant of [`Scheme`]; [`Proof`] chooses by the word that opens `Authorization`.
 
 mod basic;
+mod compare;
+mod header;
 mod hmac;
+mod memory;
+mod password;
+mod sas;
+mod sigv4;
 
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
-use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
 
-pub use basic::Basic;
-pub use hmac::{GRACE, Hmac, MARKER};
+pub use basic::{Basic, Login, Password};
+pub use hmac::{GRACE, Hmac, MARKER, Token};
+pub use password::hash;
+pub use sas::{HubKey, Sas};
+pub use sigv4::{Pending, SigV4, TopicKey};
+
+use header::single;
 
 /// The name that deliveries record where the operator allowed unproven calls.
 pub const UNAUTHENTICATED: &str = "unauthenticated";
 
-/// One credential of a source. Several are valid at once, so that they can be rotated.
-#[derive(Clone, Debug)]
-pub struct Credential {
-    /// The operator's name for it, which deliveries record.
-    pub name: String,
-    /// Its position in the settings, from 0.
-    pub position: u32,
-    /// What the sender calls itself: the user name (Basic) or the token (HMAC).
-    pub login: String,
-    /// The password (Basic) or the secret (HMAC).
-    pub secret: SecretString,
+/// Which of the addresses of a source a call came to. Each has its own schemes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    /// `/webhooks/…`
+    #[default]
+    Webhook,
+    /// `/{hub}/messages`, as Azure Event Hubs has it.
+    Hub,
+    /// `/topics/{topic}`, as AWS IoT has it.
+    Topic,
 }
 
-/// How the senders of a source prove who they are.
-#[derive(Clone, Debug)]
-pub enum Proof {
+/// One way to prove who sent a call, with all credentials that are valid for it.
+#[derive(Debug)]
+pub enum Scheme {
     /// HTTP Basic.
     Basic(Basic),
     /// Urgent's signed timestamp.
     Hmac(Hmac),
-    /// The operator spelled out `allow_unauthenticated`: every call passes.
-    AllowUnauthenticated,
+    /// Azure's shared access signature.
+    Sas(Sas),
+    /// AWS's Signature Version 4.
+    SigV4(SigV4),
+}
+
+impl Scheme {
+    fn target(&self) -> Target {
+        match self {
+            Self::Basic(_) | Self::Hmac(_) => Target::Webhook,
+            Self::Sas(_) => Target::Hub,
+            Self::SigV4(_) => Target::Topic,
+        }
+    }
+
+    /// The word that opens the `Authorization` header.
+    fn word(&self) -> &str {
+        match self {
+            Self::Basic(_) => basic::WORD,
+            Self::Hmac(hmac) => &hmac.marker,
+            Self::Sas(_) => sas::WORD,
+            Self::SigV4(_) => sigv4::WORD,
+        }
+    }
+
+    /// For `WWW-Authenticate`.
+    fn challenge(&self) -> String {
+        match self {
+            Self::Basic(_) => basic::CHALLENGE.to_owned(),
+            Self::Hmac(_) | Self::Sas(_) | Self::SigV4(_) => {
+                format!("{} realm=\"caretaker\"", self.word())
+            }
+        }
+    }
+
+    /// The names of the credentials, in the order of the settings.
+    fn credentials(&self) -> Vec<&str> {
+        match self {
+            Self::Basic(basic) => basic.names().collect(),
+            Self::Hmac(hmac) => hmac
+                .tokens
+                .iter()
+                .map(|token| token.name.as_str())
+                .collect(),
+            Self::Sas(sas) => sas.keys.iter().map(|key| key.name.as_str()).collect(),
+            Self::SigV4(sigv4) => sigv4.keys.iter().map(|key| key.name.as_str()).collect(),
+        }
+    }
+
+    async fn prove(&self, call: &Presented<'_>, now: DateTime<Utc>) -> Result<Step, Refused> {
+        match self {
+            Self::Basic(basic) => basic.prove(call).await.map(Step::Proven),
+            Self::Hmac(hmac) => hmac.prove(call, now).map(Step::Proven),
+            Self::Sas(sas) => sas.prove(call, now).map(Step::Proven),
+            Self::SigV4(sigv4) => sigv4.prove(call, now).map(Step::AfterBody),
+        }
+    }
+}
+
+/// How the senders of a source prove who they are: any of these.
+#[derive(Debug)]
+pub struct Proof {
+    schemes: Vec<Scheme>,
+    is_open: bool,
+    is_timed: bool,
 }
 
 /// What a call shows of itself before its body.
 #[derive(Clone, Debug, Default)]
 pub struct Presented<'a> {
+    /// Which address it came to.
+    pub target: Target,
     /// The method.
     pub method: &'a str,
     /// The path as sent: no scheme, host or query, percent-escapes untouched.
     pub path: &'a str,
+    /// The query as sent, without its question mark.
+    pub query: Option<&'a str>,
     /// Every `Authorization` header.
     pub authorization: Vec<&'a [u8]>,
     /// Every `X-Timestamp` header.
     pub timestamp: Vec<&'a [u8]>,
+    /// All headers, their names in lower case.
+    pub headers: Vec<(&'a str, &'a [u8])>,
+}
+
+/// How far the headers of a call go.
+#[derive(Debug)]
+pub enum Step {
+    /// They prove who sent it.
+    Proven(Proven),
+    /// They may; [`Proof::finish`] tells when the body is there.
+    AfterBody(Pending),
+}
+
+impl Step {
+    /// The longest body to read, where the source takes `limit` bytes of a sender that is proven.
+    pub fn body_limit(&self, limit: usize) -> usize {
+        match self {
+            Self::Proven(_) => limit,
+            Self::AfterBody(pending) => pending.body_limit(limit),
+        }
+    }
 }
 
 /// A sender that proved who it is.
@@ -59,7 +157,8 @@ pub struct Proven {
     pub credential: String,
     /// Its position in the settings.
     pub position: u32,
-    /// The time given with the call, exactly as sent.
+    /// The time given with the call, exactly as sent. Part of what makes a call the same as another, therefore only
+    /// where the platform repeats a call with the time of its first attempt.
     pub signed_at: Option<String>,
     /// The same, read.
     pub signed_time: Option<DateTime<Utc>>,
@@ -83,115 +182,131 @@ pub enum Reason {
     Missing,
     /// A header stands there twice or cannot be read.
     Malformed,
+    /// The `Authorization` header is of a scheme that is not taken at this address.
+    OtherScheme,
     /// Unknown name or wrong secret: which of them is not told.
     Unknown,
-    /// Rightly signed, but too long ago or ahead of our clock.
+    /// Signed too long ago or ahead of our clock.
     Stale,
+    /// Rightly signed, but only good until a time that has passed.
+    Expired,
+    /// Whether it is right could not be found out just now. Not the sender's fault.
+    Unavailable,
 }
 
 impl Proof {
+    /// Any of these schemes proves the sender.
+    pub fn by(schemes: Vec<Scheme>) -> Self {
+        Self {
+            schemes,
+            is_open: false,
+            is_timed: false,
+        }
+    }
+
+    /// The operator spelled out `allow_unauthenticated`: every call of a webhook passes. The addresses of hubs and
+    /// topics name what only a signature can make worth reading: they stay closed.
+    pub fn open(schemes: Vec<Scheme>) -> Self {
+        Self {
+            schemes,
+            is_open: true,
+            is_timed: false,
+        }
+    }
+
+    /// The source gives each call the time of its first attempt in `X-Timestamp`, whether its scheme signs that or not.
+    pub fn timed(self) -> Self {
+        Self {
+            is_timed: true,
+            ..self
+        }
+    }
+
     /// Asks for the proof.
     ///
     /// # Errors
     /// The call does not prove who sent it.
-    pub fn prove(&self, call: &Presented<'_>, now: DateTime<Utc>) -> Result<Proven, Refused> {
-        match self {
-            Self::Basic(basic) => basic.prove(call),
-            Self::Hmac(hmac) => hmac.prove(call, now),
-            Self::AllowUnauthenticated => {
-                // Unproven like the rest of the call, yet the only order that it gives its descriptions.
-                let given = single(&call.timestamp).ok();
-                let signed_time = given.and_then(|text| crate::ingest::time::date_time(text).ok());
-                Ok(Proven {
-                    credential: UNAUTHENTICATED.to_owned(),
-                    position: 0,
-                    signed_at: given.filter(|_| signed_time.is_some()).map(str::to_owned),
-                    signed_time,
-                })
+    pub async fn prove(&self, call: &Presented<'_>, now: DateTime<Utc>) -> Result<Step, Refused> {
+        let step = self.ask(call, now).await?;
+        Ok(match step {
+            Step::Proven(proven) if self.is_timed && proven.signed_at.is_none() => {
+                Step::Proven(timed(proven, call))
             }
-        }
+            step => step,
+        })
     }
 
-    /// The names of the credentials, in order.
-    pub fn credentials(&self) -> impl Iterator<Item = &str> {
-        let credentials: &[Credential] = match self {
-            Self::Basic(basic) => &basic.credentials,
-            Self::Hmac(hmac) => &hmac.credentials,
-            Self::AllowUnauthenticated => &[],
+    async fn ask(&self, call: &Presented<'_>, now: DateTime<Utc>) -> Result<Step, Refused> {
+        if self.is_open && call.target == Target::Webhook {
+            return Ok(Step::Proven(Proven {
+                credential: UNAUTHENTICATED.to_owned(),
+                position: 0,
+                signed_at: None,
+                signed_time: None,
+            }));
+        }
+        let refused = |reason| Refused {
+            challenge: self.challenge(call.target),
+            reason,
+            claimed: None,
         };
-        credentials
+        let header = single(&call.authorization).map_err(refused)?;
+        let word = header.trim().split(' ').next().unwrap_or_default();
+        match self
+            .serving(call.target)
+            .find(|scheme| scheme.word().eq_ignore_ascii_case(word))
+        {
+            Some(scheme) => scheme.prove(call, now).await,
+            None => Err(refused(Reason::OtherScheme)),
+        }
+    }
+
+    /// Ends what [`Proof::prove`] began, now that the body is there.
+    ///
+    /// # Errors
+    /// The call does not prove who sent it.
+    pub fn finish(&self, pending: Pending, body: &[u8]) -> Result<Proven, Refused> {
+        let sigv4 = self.schemes.iter().find_map(|scheme| match scheme {
+            Scheme::SigV4(sigv4) => Some(sigv4),
+            _ => None,
+        });
+        match sigv4 {
+            Some(sigv4) => sigv4.finish(pending, body),
+            None => Err(Refused {
+                challenge: self.challenge(Target::Topic),
+                reason: Reason::OtherScheme,
+                claimed: None,
+            }),
+        }
+    }
+
+    /// The names of the credentials.
+    pub fn credentials(&self) -> impl Iterator<Item = &str> {
+        self.schemes.iter().flat_map(Scheme::credentials)
+    }
+
+    fn serving(&self, target: Target) -> impl Iterator<Item = &Scheme> {
+        self.schemes
             .iter()
-            .map(|credential| credential.name.as_str())
+            .filter(move |scheme| scheme.target() == target)
+    }
+
+    fn challenge(&self, target: Target) -> String {
+        let challenges: Vec<_> = self.serving(target).map(Scheme::challenge).collect();
+        challenges.join(", ")
     }
 }
 
-/// The one header of a name, as text.
-fn single<'a>(headers: &[&'a [u8]]) -> Result<&'a str, Reason> {
-    match headers {
-        [] => Err(Reason::Missing),
-        [header] => std::str::from_utf8(header).map_err(|_| Reason::Malformed),
-        _ => Err(Reason::Malformed),
+/// With the time that the call gives: as good as the rest of the call, and the only order that it gives descriptions.
+fn timed(proven: Proven, call: &Presented<'_>) -> Proven {
+    let given = single(&call.timestamp).ok();
+    let signed_time = given.and_then(|text| crate::ingest::time::date_time(text).ok());
+    Proven {
+        signed_at: given.filter(|_| signed_time.is_some()).map(str::to_owned),
+        signed_time,
+        ..proven
     }
-}
-
-/// What follows the scheme in an `Authorization` header.
-fn after_scheme<'a>(header: &'a str, scheme: &str) -> Option<&'a str> {
-    let (found, rest) = header.trim().split_once(' ')?;
-    found.eq_ignore_ascii_case(scheme).then(|| rest.trim())
-}
-
-/// Equality in constant time: of hashes, so that lengths do not show either.
-fn same(one: &[u8], other: &[u8]) -> Choice {
-    Sha256::digest(one)
-        .as_slice()
-        .ct_eq(Sha256::digest(other).as_slice())
-}
-
-/// The credential that `is_proven` accepts and the one that bears the name; all of them are always asked.
-fn search<'a>(
-    credentials: &'a [Credential],
-    login: &str,
-    is_proven: impl Fn(&Credential) -> Choice,
-) -> (Option<&'a Credential>, Option<String>) {
-    let (mut proven, mut claimed) = (None, None);
-    for credential in credentials {
-        let is_named = same(credential.login.as_bytes(), login.as_bytes());
-        let is_proven = is_named & is_proven(credential);
-        if bool::from(is_named) && claimed.is_none() {
-            claimed = Some(credential.name.clone());
-        }
-        if bool::from(is_proven) && proven.is_none() {
-            proven = Some(credential);
-        }
-    }
-    (proven, claimed)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_open_door_takes_everybody_and_the_timestamp_if_it_is_one() {
-        let now = Utc::now();
-        let proven = Proof::AllowUnauthenticated
-            .prove(&Presented::default(), now)
-            .unwrap();
-        assert_eq!(proven.credential, UNAUTHENTICATED);
-        assert_eq!(proven.signed_at, None);
-        let call = Presented {
-            timestamp: vec![b"2021-03-10T14:23:23Z"],
-            ..Presented::default()
-        };
-        let proven = Proof::AllowUnauthenticated.prove(&call, now).unwrap();
-        assert_eq!(proven.signed_at.as_deref(), Some("2021-03-10T14:23:23Z"));
-        assert!(proven.signed_time.is_some());
-    }
-
-    #[test]
-    fn lengths_and_contents_are_compared() {
-        assert!(bool::from(same(b"abc", b"abc")));
-        assert!(!bool::from(same(b"abc", b"abcd")));
-        assert!(!bool::from(same(b"", b"a")));
-    }
-}
+mod tests;

@@ -68,7 +68,7 @@ pub fn matrix_credential(name: &str, pair: &Pair) -> MatrixCredential {
     MatrixCredential {
         name: name.to_owned(),
         username: pair.name.clone(),
-        password: Secret::Here(SecretString::from(pair.secret.as_str())),
+        password: Secret::Here(SecretString::from(pair.secret.as_str())).into(),
     }
 }
 

@@ -1,0 +1,67 @@
+//! Comparing secrets: in constant time, and always with all credentials.
+
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+/// Equality in constant time: of hashes, so that lengths do not show either.
+pub(super) fn same(one: &[u8], other: &[u8]) -> Choice {
+    Sha256::digest(one)
+        .as_slice()
+        .ct_eq(Sha256::digest(other).as_slice())
+}
+
+/// What a search among credentials finds.
+pub(super) struct Found<'a, C> {
+    /// The first that proves the sender.
+    pub(super) proven: Option<&'a C>,
+    /// The first whose name was given.
+    pub(super) named: Option<&'a C>,
+}
+
+/// Asks all credentials, whatever the first ones say.
+pub(super) fn search<'a, C>(
+    credentials: &'a [C],
+    is_named: impl Fn(&C) -> Choice,
+    is_proven: impl Fn(&C) -> Choice,
+) -> Found<'a, C> {
+    let (mut proven, mut named) = (None, None);
+    for credential in credentials {
+        let is_named = is_named(credential);
+        let is_proven = is_named & is_proven(credential);
+        if bool::from(is_named) && named.is_none() {
+            named = Some(credential);
+        }
+        if bool::from(is_proven) && proven.is_none() {
+            proven = Some(credential);
+        }
+    }
+    Found { proven, named }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_and_contents_are_compared() {
+        assert!(bool::from(same(b"abc", b"abc")));
+        assert!(!bool::from(same(b"abc", b"abcd")));
+        assert!(!bool::from(same(b"", b"a")));
+    }
+
+    #[test]
+    fn a_secret_of_another_name_proves_nothing() {
+        let credentials = [("a", "1"), ("a", "2"), ("b", "3")];
+        let find = |name: &str, secret: &str| {
+            let found = search(
+                &credentials,
+                |one| same(one.0.as_bytes(), name.as_bytes()),
+                |one| same(one.1.as_bytes(), secret.as_bytes()),
+            );
+            (found.proven.copied(), found.named.copied())
+        };
+        assert_eq!(find("a", "2"), (Some(("a", "2")), Some(("a", "1"))));
+        assert_eq!(find("a", "3"), (None, Some(("a", "1"))));
+        assert_eq!(find("c", "3"), (None, None));
+    }
+}
