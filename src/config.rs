@@ -7,8 +7,10 @@ mod check;
 mod credential;
 mod file;
 mod first_start;
+mod issuer;
 mod load;
 mod place;
+mod signing_key;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -18,8 +20,10 @@ use serde::Deserialize;
 
 pub use credential::{MatrixCredential, Secret, UrgentCredential};
 pub use first_start::{CREDENTIALS_FILE, Own, make_data_dir, own_credentials};
+pub use issuer::{Issuer, IssuerKeys};
 pub use load::{Flags, Loaded, load};
 pub use place::{PLACES_FILE, Place, Property, StatusType, UrgentSite, places_at};
+pub use signing_key::{SIGNING_KEY_FILE, signing_key};
 
 /// A setting that stops the start.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +67,8 @@ pub struct Config {
     pub matrix: Matrix,
     /// Techniche Urgent's webhooks.
     pub urgent: Urgent,
+    /// caretaker as the server that gives out access tokens.
+    pub oauth: Oauth,
     /// The one writer.
     pub writer: Writer,
     /// The live feed.
@@ -86,6 +92,8 @@ pub struct Config {
 pub struct Matrix {
     /// Who may call; several are valid at once, so that a password can be changed without a gap.
     pub credentials: Vec<MatrixCredential>,
+    /// Whose access tokens are taken besides caretaker's own.
+    pub issuers: Vec<Issuer>,
     /// Take calls from anybody. Only for a network that nobody else can reach.
     pub allow_unauthenticated: bool,
     /// The longest body, in bytes. A batch that is longer is answered 413.
@@ -99,6 +107,8 @@ pub struct Urgent {
     /// Who may call; several are valid at once. Of one act told in several languages, the version that came under the
     /// credential listed first is shown.
     pub credentials: Vec<UrgentCredential>,
+    /// Whose access tokens are taken besides caretaker's own.
+    pub issuers: Vec<Issuer>,
     /// Take calls from anybody. Only for a network that nobody else can reach.
     pub allow_unauthenticated: bool,
     /// The word before the token in the Authorization header.
@@ -109,6 +119,21 @@ pub struct Urgent {
     pub path_prefix: String,
     /// The longest body, in bytes. A longer one is answered 413.
     pub max_body_bytes: usize,
+}
+
+/// caretaker as the server that gives out access tokens.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Oauth {
+    /// Its address as clients see it, such as `https://caretaker.example`; empty: the address that a call names.
+    pub issuer: String,
+    /// How long an access token is good, in seconds.
+    pub access_token_seconds: u32,
+    /// The key that signs access tokens, at least 32 bytes of random text. Servers that share a database need the same
+    /// one. Empty: caretaker makes one and keeps it in the data folder.
+    pub signing_key: SecretString,
+    /// The same in a file of its own.
+    pub signing_key_file: PathBuf,
 }
 
 /// The one writer.
@@ -161,6 +186,7 @@ impl Default for Config {
             drain_seconds: 10,
             matrix: Matrix::default(),
             urgent: Urgent::default(),
+            oauth: Oauth::default(),
             writer: Writer::default(),
             feed: Feed::default(),
             graphql: Graphql::default(),
@@ -176,6 +202,7 @@ impl Default for Matrix {
     fn default() -> Self {
         Self {
             credentials: Vec::new(),
+            issuers: Vec::new(),
             allow_unauthenticated: false,
             max_body_bytes: 16 * 1024 * 1024,
         }
@@ -186,11 +213,23 @@ impl Default for Urgent {
     fn default() -> Self {
         Self {
             credentials: Vec::new(),
+            issuers: Vec::new(),
             allow_unauthenticated: false,
             marker: "TCN".to_owned(),
             grace_seconds: 300,
             path_prefix: String::new(),
             max_body_bytes: 1024 * 1024,
+        }
+    }
+}
+
+impl Default for Oauth {
+    fn default() -> Self {
+        Self {
+            issuer: String::new(),
+            access_token_seconds: 900,
+            signing_key: SecretString::from(""),
+            signing_key_file: PathBuf::new(),
         }
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use caretaker::config::{self, Flags, Loaded};
 use caretaker::domain::database::Database;
 use caretaker::domain::migrate;
+use caretaker::operate::oauth::{Oauth, run as run_oauth};
 use caretaker::server::{self, greeting::Greeting};
 use caretaker::simulate::{self, SimulateArgs};
 use clap::{Parser, Subcommand};
@@ -35,6 +36,11 @@ enum Command {
     Migrate {
         #[command(subcommand)]
         step: Step,
+    },
+    /// Give senders access by OAuth 2.0: the clients that may ask this server for access tokens.
+    Oauth {
+        #[command(subcommand)]
+        what: Oauth,
     },
     /// Play both platforms against a running caretaker.
     Simulate(SimulateArgs),
@@ -85,6 +91,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Migrate { step } => runtime.block_on(migrate(step)),
+        Command::Oauth { what } => runtime.block_on(oauth(what)),
         Command::Simulate(args) => runtime.block_on(simulate::run(args)),
     }
 }
@@ -137,6 +144,12 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
         println!("{greeting}");
     })
     .await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn oauth(what: Oauth) -> anyhow::Result<ExitCode> {
+    let config = load(what.flags())?.config;
+    print!("{}", run_oauth(&config, &what).await?);
     Ok(ExitCode::SUCCESS)
 }
 

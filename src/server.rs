@@ -22,6 +22,7 @@ use connection::Cuttable;
 
 use crate::config::Config;
 use crate::domain::database::Database;
+use crate::domain::oauth::standing::Standing;
 use crate::domain::writer::{Clock, Limits, Writer};
 use crate::domain::{migrate, operator};
 use crate::feed::{self, Tail};
@@ -31,6 +32,7 @@ use crate::http::health::Readiness;
 use crate::http::webhook::Intake;
 use crate::http::websocket::Sockets;
 use crate::http::{self, graphql};
+use crate::ingest::proof::bearer::Own;
 
 /// How many connections the queries share.
 const READERS: u32 = 6;
@@ -70,6 +72,14 @@ impl Running {
 /// # Errors
 /// When the database cannot be opened or migrated, or the address is taken.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
+    start_at(config, Arc::new(Utc::now)).await
+}
+
+/// The same with another clock than the system's.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     // First: a start by mistake must not migrate the database under the server that has the address.
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         format!(
@@ -83,15 +93,32 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         .context("the database")?;
     let applied = migrate::up(&database).await.context("the migrations")?;
     tracing::info!(?applied, "the schema is up to date");
-    if operator::import(&database, &intake::declared(&config), Utc::now())
+    if operator::import(&database, &intake::declared(&config), clock())
         .await
         .context("the places")?
     {
         tracing::info!("places, properties and status types were taken over from the settings");
     }
-    let gates = (intake::matrix(&config)?, intake::urgent(&config)?);
+    let key = intake::signing_key(&config)?;
+    let issuer = Some(config.oauth.issuer.clone()).filter(|issuer| !issuer.is_empty());
+    let own = Own {
+        key: Arc::clone(&key),
+        standing: Arc::new(Standing::new(database.clone())),
+        issuer: issuer.clone(),
+    };
+    let gates = (
+        intake::matrix(&config, own.clone(), clock()).await?,
+        intake::urgent(&config, own, clock()).await?,
+    );
+    let issuer = http::oauth::Issuer {
+        database: database.clone(),
+        key,
+        address: issuer,
+        listens: address,
+        lifetime: chrono::TimeDelta::seconds(config.oauth.access_token_seconds.into()),
+        clock: Arc::clone(&clock),
+    };
 
-    let clock: Clock = Arc::new(Utc::now);
     let (wake, wakes) = watch::channel(());
     let limits = Limits {
         queue: config.writer.queue,
@@ -138,6 +165,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     };
     let router = http::router(http::Parts {
         intake,
+        issuer,
         face,
         sockets,
         readiness: readiness(&database, writer),

@@ -43,7 +43,13 @@ pub(super) fn told(error: &serde_path_to_error::Error<toml::de::Error>) -> Strin
     let message = error.inner().message();
     // serde quotes the value that does not fit.
     let quotes = message.starts_with("invalid");
-    let secret = ["credentials", "password", "secret", "database_url"];
+    let secret = [
+        "credentials",
+        "password",
+        "secret",
+        "signing_key",
+        "database_url",
+    ];
     let message = if quotes && secret.iter().any(|word| path.contains(word)) {
         "of another type than expected (not shown: it may be secret)"
     } else {

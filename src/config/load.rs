@@ -12,11 +12,14 @@ const PREFIX: &str = "CARETAKER_";
 /// Variables of ours that are no settings of the server.
 const NOT_SETTINGS: [&str; 3] = ["CONFIG", "SKIP_WEB", "SIMULATE_"];
 /// Settings that are text even where their value looks like a number.
-const TEXTS: [&str; 6] = [
+const TEXTS: [&str; 9] = [
     "listen",
     "data_dir",
     "database_url",
     "log",
+    "oauth.issuer",
+    "oauth.signing_key",
+    "oauth.signing_key_file",
     "urgent.marker",
     "urgent.path_prefix",
 ];

@@ -5,6 +5,7 @@ pub mod graphql;
 pub mod guard;
 pub mod health;
 mod media;
+pub mod oauth;
 pub mod problem;
 pub mod webhook;
 pub mod websocket;
@@ -21,6 +22,8 @@ use axum::routing::get;
 pub struct Parts {
     /// The webhooks.
     pub intake: Arc<webhook::Intake>,
+    /// caretaker as the server that gives out access tokens.
+    pub issuer: oauth::Issuer,
     /// GraphQL over HTTP.
     pub face: graphql::Face,
     /// GraphQL over sockets.
@@ -36,6 +39,8 @@ pub struct Parts {
 /// | path | |
 /// |---|---|
 /// | `/webhooks/…` | proven by each call's own credential |
+/// | `/oauth/token`, `/oauth/revoke` | proven by the client's secret |
+/// | `/.well-known/oauth-authorization-server` | open to all |
 /// | `/`, `/graphiql`, `/graphql`, `/graphql/ws`, `/schema.graphql` | open on loopback, behind the guard |
 /// | `/healthz`, `/readyz` | for whoever watches the process |
 pub fn router(parts: Parts) -> Router {
@@ -47,6 +52,7 @@ pub fn router(parts: Parts) -> Router {
         .layer(from_fn_with_state(parts.guard, guard::check));
     Router::new()
         .merge(webhook::router(parts.intake))
+        .merge(oauth::router(parts.issuer))
         .merge(health::routes(parts.readiness))
         .merge(readers)
 }

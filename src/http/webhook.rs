@@ -19,7 +19,7 @@ use futures_util::StreamExt;
 
 use super::problem::Problem;
 use crate::domain::writer::{Clock, Writer};
-use crate::ingest::proof::{Presented, Proof, Proven, Reason, Refused};
+use crate::ingest::proof::{Bearer, Presented, Proof, Proven, Reason, Refused};
 use crate::ingest::{Fault, receive};
 
 /// From this size on a body is decoded on a thread of its own, so that other calls need not wait.
@@ -87,6 +87,7 @@ impl std::fmt::Debug for Ticking {
 #[derive(Debug)]
 pub struct Gate {
     proof: Proof,
+    bearer: Option<Bearer>,
     max_body_bytes: usize,
     refused: BTreeMap<String, AtomicU64>,
     refused_unknown: AtomicU64,
@@ -99,10 +100,21 @@ impl Gate {
         let refused = names.map(|name| (name, AtomicU64::new(0))).collect();
         Self {
             proof,
+            bearer: None,
             max_body_bytes,
             refused,
             refused_unknown: AtomicU64::new(0),
         }
+    }
+
+    /// The same gate, which also takes access tokens.
+    #[must_use]
+    pub fn with_bearer(mut self, bearer: Bearer) -> Self {
+        let names = bearer.names().map(str::to_owned);
+        self.refused
+            .extend(names.map(|name| (name, AtomicU64::new(0))));
+        self.bearer = Some(bearer);
+        self
     }
 
     /// How many proofs failed since the start, by the credential whose name was given; `None` for no known name.
@@ -115,20 +127,20 @@ impl Gate {
             .collect()
     }
 
-    fn pass(
+    async fn pass(
         &self,
-        request: &Request,
+        call: Presented<'_>,
         source: Source,
         now: DateTime<Utc>,
     ) -> Result<Proven, Problem> {
-        let call = Presented {
-            method: request.method().as_str(),
-            path: request.uri().path(),
-            authorization: all(request.headers(), AUTHORIZATION.as_str()),
-            timestamp: all(request.headers(), "x-timestamp"),
+        let proven = match &self.bearer {
+            Some(bearer) if Bearer::is_meant(&call) => bearer.prove(&call, now).await,
+            _ => self.proof.prove(&call, now),
         };
-        self.proof.prove(&call, now).map_err(|refused| {
-            self.count(source, &refused);
+        proven.map_err(|refused| {
+            if refused.reason != Reason::Unavailable {
+                self.count(source, &refused);
+            }
             let detail = match refused.reason {
                 Reason::Missing => "A header that proves who sent the call is missing.",
                 Reason::Malformed => {
@@ -140,6 +152,14 @@ impl Gate {
                 Reason::Stale => {
                     "The signed time lies too far from the server's clock; check both clocks."
                 }
+                Reason::Token => "The access token is expired, revoked or not for this server.",
+                Reason::Scope => {
+                    return Problem::out_of_scope(
+                        &refused.challenge,
+                        "The access token does not have the scope that this call needs.",
+                    );
+                }
+                Reason::Unavailable => return Problem::unprovable(),
             };
             Problem::unauthenticated(&refused.challenge, detail)
         })
@@ -158,6 +178,15 @@ impl Gate {
         } else {
             tracing::debug!(?source, claimed, ?reason, count, "proof refused");
         }
+    }
+}
+
+fn presented(request: &Request) -> Presented<'_> {
+    Presented {
+        method: request.method().as_str(),
+        path: request.uri().path(),
+        authorization: all(request.headers(), AUTHORIZATION.as_str()),
+        timestamp: all(request.headers(), "x-timestamp"),
     }
 }
 
@@ -199,7 +228,7 @@ impl Intake {
         let source = receive::source(operation);
         let gate = self.gate(source);
         let received_at = (self.clock.0)().trunc_subsecs(6);
-        let proven = gate.pass(&request, source, received_at)?;
+        let proven = gate.pass(presented(&request), source, received_at).await?;
         let reading = read(request, gate.max_body_bytes);
         let body = tokio::time::timeout(self.body_timeout, reading)
             .await

@@ -18,10 +18,13 @@ mod durability;
 mod feed;
 mod graphql;
 mod health;
+mod issuer;
 mod layering;
 mod matrix;
 mod migrations;
 mod nodes;
+mod oauth;
+mod oauth_refresh;
 mod place;
 mod promise;
 mod refusal;
@@ -41,9 +44,12 @@ fn main() -> ExitCode {
         ("feed", feed::tests()),
         ("graphql", graphql::tests()),
         ("health", health::tests()),
+        ("issuer", issuer::tests()),
         ("layering", layering::tests()),
         ("matrix", matrix::tests()),
         ("migrations", migrations::tests()),
+        ("oauth", oauth::tests()),
+        ("oauth_refresh", oauth_refresh::tests()),
         ("place", place::tests()),
         ("promise", promise::tests()),
         ("refusal", refusal::tests()),

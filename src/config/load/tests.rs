@@ -85,9 +85,9 @@ fn lists_can_stand_in_a_variable() {
 
 #[test]
 fn an_unknown_setting_is_named_with_its_origin() {
-    insta::assert_snapshot!(refusal("\n[matrix]\nmax_body = 1", &[]), @"FOLDER/caretaker.toml, line 3: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `allow_unauthenticated`, `max_body_bytes`");
-    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `data_dir`, `database_url`, `log`, `drain_seconds`, `matrix`, `urgent`, `writer`, `feed`, `graphql`, `places`, `properties`, `status_types`");
-    insta::assert_snapshot!(refusal("", &[("CARETAKER_MATRIX__MAX_BODY", "2")]), @"CARETAKER_MATRIX__MAX_BODY: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `allow_unauthenticated`, `max_body_bytes`");
+    insta::assert_snapshot!(refusal("\n[matrix]\nmax_body = 1", &[]), @"FOLDER/caretaker.toml, line 3: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `issuers`, `allow_unauthenticated`, `max_body_bytes`");
+    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `data_dir`, `database_url`, `log`, `drain_seconds`, `matrix`, `urgent`, `oauth`, `writer`, `feed`, `graphql`, `places`, `properties`, `status_types`");
+    insta::assert_snapshot!(refusal("", &[("CARETAKER_MATRIX__MAX_BODY", "2")]), @"CARETAKER_MATRIX__MAX_BODY: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `issuers`, `allow_unauthenticated`, `max_body_bytes`");
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn the_example_shows_every_setting_with_its_default() {
     check::check(&examples).unwrap();
     assert!(!examples.places.is_empty() && !examples.status_types.is_empty());
     assert!(!examples.properties.is_empty() && !examples.matrix.credentials.is_empty());
-    assert!(!examples.urgent.credentials.is_empty());
+    assert!(!examples.urgent.credentials.is_empty() && !examples.matrix.issuers.is_empty());
 }
 
 /// `matrix.max_body_bytes`, …

@@ -2,7 +2,10 @@
 //! Compares in constant time; an unknown name takes the same path as a wrong secret.
 
 mod basic;
+pub mod bearer;
 mod hmac;
+mod jwk;
+pub mod keys;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -10,6 +13,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 pub use basic::Basic;
+pub use bearer::Bearer;
 pub use hmac::{GRACE, Hmac, MARKER};
 
 /// The name that deliveries record where the operator allowed unproven calls.
@@ -87,6 +91,12 @@ pub enum Reason {
     Unknown,
     /// Rightly signed, but too long ago or ahead of our clock.
     Stale,
+    /// An access token that is not good here and now.
+    Token,
+    /// A good access token that is not for this.
+    Scope,
+    /// Whether it is right could not be found out just now. Not the sender's fault.
+    Unavailable,
 }
 
 impl Proof {
