@@ -24,6 +24,7 @@ mod matrix;
 mod migrations;
 mod nodes;
 mod oauth;
+mod oauth_hostile;
 mod oauth_refresh;
 mod place;
 mod promise;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         ("matrix", matrix::tests()),
         ("migrations", migrations::tests()),
         ("oauth", oauth::tests()),
+        ("oauth_hostile", oauth_hostile::tests()),
         ("oauth_refresh", oauth_refresh::tests()),
         ("place", place::tests()),
         ("promise", promise::tests()),
