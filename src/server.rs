@@ -7,6 +7,7 @@ mod places;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -101,9 +102,10 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     }
     let key = intake::signing_key(&config)?;
     let issuer = Some(config.oauth.issuer.clone()).filter(|issuer| !issuer.is_empty());
+    let standing = Arc::new(Standing::new(database.clone()));
     let own = Own {
         key: Arc::clone(&key),
-        standing: Arc::new(Standing::new(database.clone())),
+        standing: Arc::clone(&standing),
         issuer: issuer.clone(),
     };
     let gates = (
@@ -113,10 +115,12 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     let issuer = http::oauth::Issuer {
         database: database.clone(),
         key,
+        standing,
         address: issuer,
         listens: address,
         lifetime: chrono::TimeDelta::seconds(config.oauth.access_token_seconds.into()),
         clock: Arc::clone(&clock),
+        refused: AtomicU64::new(0),
     };
 
     let (wake, wakes) = watch::channel(());

@@ -5,6 +5,7 @@ mod answer;
 mod form;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -24,6 +25,7 @@ use form::{Form, Given};
 
 use super::problem::Problem;
 use crate::domain::database::Database;
+use crate::domain::oauth::standing::Standing;
 use crate::domain::oauth::token::{Claims, Key};
 use crate::domain::oauth::write::{self, Refreshed};
 use crate::domain::oauth::{self, SCOPE, read};
@@ -40,6 +42,8 @@ pub struct Issuer {
     pub database: Database,
     /// What its tokens are signed with.
     pub key: Arc<Key>,
+    /// What is remembered of tokens here.
+    pub standing: Arc<Standing>,
     /// Its address as the settings say it; without one, the address that a call names.
     pub address: Option<String>,
     /// Where it listens: its address for a call that names none.
@@ -48,6 +52,8 @@ pub struct Issuer {
     pub lifetime: TimeDelta,
     /// The time.
     pub clock: Clock,
+    /// How many clients did not prove themselves since the start.
+    pub refused: AtomicU64,
 }
 
 impl std::fmt::Debug for Issuer {
@@ -154,7 +160,10 @@ impl Issuer {
         let used = write::use_refresh_token(&self.database, &client.id, token, now).await;
         match used.map_err(|error| Fault::internal(&error))? {
             Refreshed::Good { family, next } => Ok((Some(family), next)),
-            Refreshed::Unknown | Refreshed::Replayed => {
+            unknown => {
+                if matches!(unknown, Refreshed::Replayed) {
+                    self.standing.forget();
+                }
                 let why = "the refresh token is not one of this client's that are good";
                 Err(Fault::new(Named::InvalidGrant, why))
             }
@@ -181,6 +190,7 @@ impl Issuer {
                 .map(|_| ()),
         };
         done.map_err(|error| Fault::internal(&error))?;
+        self.standing.forget();
         tracing::info!(client = client.name, "a token was given back");
         let mut response = StatusCode::OK.into_response();
         answer::never_store(response.headers_mut());
@@ -202,12 +212,22 @@ impl Issuer {
         match client {
             Some(client) if is_proven => Ok(client),
             client => {
-                // Of an unknown one nothing is said: the log must not fill with what strangers write.
-                let client = client.map(|client| client.name);
-                tracing::warn!(client, "an OAuth client did not prove itself");
+                self.count(client.as_ref());
                 let why = "the client or its secret is not one of those that are valid here";
                 Err(Fault::new(Named::InvalidClient, why))
             }
+        }
+    }
+
+    /// Warns at the 1st, 2nd, 4th, 8th… refusal, and names only clients that there are: what strangers write must not
+    /// fill the log.
+    fn count(&self, client: Option<&oauth_client::Model>) {
+        let count = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
+        let client = client.map(|client| client.name.as_str());
+        if count.is_power_of_two() {
+            tracing::warn!(client, count, "an OAuth client did not prove itself");
+        } else {
+            tracing::debug!(client, count, "an OAuth client did not prove itself");
         }
     }
 

@@ -315,7 +315,8 @@ async fn answers_that_are_no_keys_change_nothing(database: TestDatabase) -> anyh
     published.say(200, fine);
     published.dawdle(Duration::from_secs(60));
     clock.advance(TimeDelta::minutes(6));
-    let soon = server.bearer(&signer.sign(&claims(clock.now())));
+    let token = signer.sign(&claims(clock.now()));
+    let soon = server.bearer(&token);
     acknowledged(&tokio::time::timeout(Duration::from_secs(3), soon).await??)?;
     server.stop().await
 }

@@ -2,7 +2,7 @@
 //! token that it came from was not revoked. Asked of the database, and remembered for a few seconds only.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use entity::oauth_client;
@@ -17,11 +17,15 @@ const REMEMBERED: Duration = Duration::from_secs(3);
 /// How many answers are remembered.
 const MOST: usize = 1024;
 
+/// `jti`, client and family of a token.
+type Key = (String, String, Option<String>);
+type Remembered = HashMap<Key, (Instant, Arc<oauth_client::Model>)>;
+
 /// Asks for the standing of tokens.
 #[derive(Debug)]
 pub struct Standing {
     database: Database,
-    remembered: Mutex<HashMap<String, (Instant, Arc<oauth_client::Model>)>>,
+    remembered: Mutex<Remembered>,
 }
 
 impl Standing {
@@ -42,7 +46,12 @@ impl Standing {
         claims: &Claims,
     ) -> Result<Option<Arc<oauth_client::Model>>, DbErr> {
         let asked_at = Instant::now();
-        if let Some(client) = self.recall(&claims.jti, asked_at) {
+        let key = (
+            claims.jti.clone(),
+            claims.sub.clone(),
+            claims.family.clone(),
+        );
+        if let Some(client) = self.recall(&key, asked_at) {
             return Ok(Some(client));
         }
         let readers = &self.database.readers;
@@ -58,29 +67,32 @@ impl Standing {
             return Ok(None);
         }
         let client = Arc::new(client);
-        self.remember(&claims.jti, asked_at, &client);
+        self.remember(key, asked_at, &client);
         Ok(Some(client))
     }
 
-    fn recall(&self, jti: &str, now: Instant) -> Option<Arc<oauth_client::Model>> {
+    fn recall(&self, key: &Key, now: Instant) -> Option<Arc<oauth_client::Model>> {
         let remembered = self.lock();
-        let (at, client) = remembered.get(jti)?;
+        let (at, client) = remembered.get(key)?;
         (now.duration_since(*at) < REMEMBERED).then(|| Arc::clone(client))
     }
 
-    fn remember(&self, jti: &str, now: Instant, client: &Arc<oauth_client::Model>) {
+    fn remember(&self, key: Key, now: Instant, client: &Arc<oauth_client::Model>) {
         let mut remembered = self.lock();
         if remembered.len() >= MOST {
             remembered.retain(|_, (at, _)| now.duration_since(*at) < REMEMBERED);
         }
         if remembered.len() < MOST {
-            remembered.insert(jti.to_owned(), (now, Arc::clone(client)));
+            remembered.insert(key, (now, Arc::clone(client)));
         }
     }
 
-    fn lock(
-        &self,
-    ) -> std::sync::MutexGuard<'_, HashMap<String, (Instant, Arc<oauth_client::Model>)>> {
+    /// Asks anew from now on: something was revoked here, and that counts at once.
+    pub fn forget(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Remembered> {
         // What a panic left behind is a whole map all the same.
         self.remembered
             .lock()
