@@ -7,10 +7,12 @@ mod check;
 mod credential;
 mod file;
 mod first_start;
+mod issuer;
 mod load;
 mod network;
 mod password;
 mod place;
+mod signing_key;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -21,10 +23,12 @@ use serde::Deserialize;
 
 pub use credential::{EventHub, IotTopic, MatrixCredential, Secret, UrgentCredential};
 pub use first_start::{CREDENTIALS_FILE, Own, make_data_dir, own_credentials};
+pub use issuer::{Issuer, IssuerKeys};
 pub use load::{Flags, Loaded, Sources, load};
 pub use network::Network;
 pub use password::Password;
 pub use place::{PLACES_FILE, Place, Property, StatusType, UrgentSite, places_at};
+pub use signing_key::{SIGNING_KEY_FILE, signing_key};
 
 /// Enough for a platform that is set up anew and for a person who tries; few for a guesser.
 const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
@@ -83,6 +87,8 @@ pub struct Config {
     pub matrix: Matrix,
     /// Techniche Urgent's webhooks.
     pub urgent: Urgent,
+    /// caretaker as the server that gives out access tokens.
+    pub oauth: Oauth,
     /// The one writer.
     pub writer: Writer,
     /// The live feed.
@@ -126,6 +132,8 @@ pub struct Matrix {
     pub iot_skew_seconds: u32,
     /// The networks that calls may come from; with none, all. Others are answered 403 before anything is read.
     pub allow_from: Vec<Network>,
+    /// Whose access tokens are taken besides caretaker's own.
+    pub issuers: Vec<Issuer>,
     /// Take calls from anybody. Only for a network that nobody else can reach.
     pub allow_unauthenticated: bool,
     /// The longest body, in bytes. A batch that is longer is answered 413.
@@ -141,6 +149,8 @@ pub struct Urgent {
     pub credentials: Vec<UrgentCredential>,
     /// Who may call by HTTP Basic instead, where Urgent does not sign. They come after `credentials` in that order.
     pub basic: Vec<MatrixCredential>,
+    /// Whose access tokens are taken besides caretaker's own.
+    pub issuers: Vec<Issuer>,
     /// Take calls from anybody. Only for a network that nobody else can reach.
     pub allow_unauthenticated: bool,
     /// The word before the token in the Authorization header.
@@ -155,6 +165,21 @@ pub struct Urgent {
     pub allow_from: Vec<Network>,
     /// The longest body, in bytes. A longer one is answered 413.
     pub max_body_bytes: usize,
+}
+
+/// caretaker as the server that gives out access tokens.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Oauth {
+    /// Its address as clients see it, such as `https://caretaker.example`; empty: the address that a call names.
+    pub issuer: String,
+    /// How long an access token is good, in seconds.
+    pub access_token_seconds: u32,
+    /// The key that signs access tokens, at least 32 bytes of random text. Servers that share a database need the same
+    /// one. Empty: caretaker makes one and keeps it in the data folder.
+    pub signing_key: SecretString,
+    /// The same in a file of its own.
+    pub signing_key_file: PathBuf,
 }
 
 /// The one writer.
@@ -212,6 +237,7 @@ impl Default for Config {
             failures_per_minute: FAILURES_PER_MINUTE,
             matrix: Matrix::default(),
             urgent: Urgent::default(),
+            oauth: Oauth::default(),
             writer: Writer::default(),
             feed: Feed::default(),
             graphql: Graphql::default(),
@@ -231,6 +257,7 @@ impl Default for Matrix {
             iot: Vec::new(),
             iot_skew_seconds: 300,
             allow_from: Vec::new(),
+            issuers: Vec::new(),
             allow_unauthenticated: false,
             max_body_bytes: 16 * 1024 * 1024,
         }
@@ -242,12 +269,24 @@ impl Default for Urgent {
         Self {
             credentials: Vec::new(),
             basic: Vec::new(),
+            issuers: Vec::new(),
             allow_unauthenticated: false,
             marker: "TCN".to_owned(),
             grace_seconds: 300,
             path_prefix: String::new(),
             allow_from: Vec::new(),
             max_body_bytes: 1024 * 1024,
+        }
+    }
+}
+
+impl Default for Oauth {
+    fn default() -> Self {
+        Self {
+            issuer: String::new(),
+            access_token_seconds: 900,
+            signing_key: SecretString::from(""),
+            signing_key_file: PathBuf::new(),
         }
     }
 }
@@ -287,14 +326,17 @@ impl Default for Graphql {
 impl Matrix {
     /// Whether nobody can prove to be the bus.
     pub fn has_no_credential(&self) -> bool {
-        self.credentials.is_empty() && self.event_hubs.is_empty() && self.iot.is_empty()
+        self.credentials.is_empty()
+            && self.issuers.is_empty()
+            && self.event_hubs.is_empty()
+            && self.iot.is_empty()
     }
 }
 
 impl Urgent {
     /// Whether nobody can prove to be Urgent.
     pub fn has_no_credential(&self) -> bool {
-        self.credentials.is_empty() && self.basic.is_empty()
+        self.credentials.is_empty() && self.issuers.is_empty() && self.basic.is_empty()
     }
 }
 

@@ -8,6 +8,7 @@ use caretaker::config::{self, Flags, Loaded};
 use caretaker::domain::database::Database;
 use caretaker::domain::migrate;
 use caretaker::ingest::proof;
+use caretaker::operate::oauth::{Oauth, run as run_oauth};
 use caretaker::server::{self, greeting::Greeting};
 use caretaker::simulate::{self, SimulateArgs};
 use clap::{Parser, Subcommand};
@@ -40,6 +41,11 @@ enum Command {
     },
     /// Make a `password_hash` for the settings from the password on standard input.
     HashPassword,
+    /// Give senders access by OAuth 2.0: the clients that may ask this server for access tokens.
+    Oauth {
+        #[command(subcommand)]
+        what: Oauth,
+    },
     /// Play both platforms against a running caretaker.
     Simulate(SimulateArgs),
 }
@@ -90,6 +96,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Migrate { step } => runtime.block_on(migrate(step)),
         Command::HashPassword => hash_password(),
+        Command::Oauth { what } => runtime.block_on(oauth(what)),
         Command::Simulate(args) => runtime.block_on(simulate::run(args)),
     }
 }
@@ -164,6 +171,12 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
         println!("{greeting}");
     })
     .await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn oauth(what: Oauth) -> anyhow::Result<ExitCode> {
+    let config = load(what.flags())?.config;
+    print!("{}", run_oauth(&config, &what).await?);
     Ok(ExitCode::SUCCESS)
 }
 

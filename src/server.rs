@@ -8,6 +8,7 @@ mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -24,6 +25,7 @@ use tls::Tls;
 
 use crate::config::Config;
 use crate::domain::database::Database;
+use crate::domain::oauth::standing::Standing;
 use crate::domain::writer::{Clock, Limits, Writer};
 use crate::domain::{migrate, operator};
 use crate::feed::{self, Tail};
@@ -33,6 +35,7 @@ use crate::http::health::Readiness;
 use crate::http::webhook::Intake;
 use crate::http::websocket::Sockets;
 use crate::http::{self, graphql};
+use crate::ingest::proof::bearer::Own;
 
 /// How many connections the queries share.
 const READERS: u32 = 6;
@@ -84,6 +87,14 @@ impl Running {
 /// # Errors
 /// When the database cannot be opened or migrated, or the address is taken.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
+    start_at(config, Arc::new(Utc::now)).await
+}
+
+/// The same with another clock than the system's.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     // First: a start by mistake must not migrate the database under the server that has the address.
     let (listener, address) = bind(config.listen, "--listen").await?;
     let webhooks = match config.webhook_listen {
@@ -102,7 +113,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         .context("the database")?;
     let applied = migrate::up(&database).await.context("the migrations")?;
     tracing::info!(?applied, "the schema is up to date");
-    if operator::import(&database, &intake::declared(&config), Utc::now())
+    if operator::import(&database, &intake::declared(&config), clock())
         .await
         .context("the places")?
     {
@@ -119,9 +130,42 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
             "places, properties and status types were taken over"
         );
     }
-    let gates = (intake::matrix(&config)?, intake::urgent(&config)?);
+    let (inner_tls, outer_tls) = match &webhooks {
+        Some(_) => (None, tls),
+        None => (tls, None),
+    };
+    let url = |tls: &Option<Tls>, address| match tls {
+        Some(_) => format!("https://{address}"),
+        None => format!("http://{address}"),
+    };
+    let base = url(&inner_tls, address);
+    let webhook_base = match &webhooks {
+        Some((_, address)) => url(&outer_tls, *address),
+        None => base.clone(),
+    };
+    let key = intake::signing_key(&config)?;
+    let issuer = Some(config.oauth.issuer.clone()).filter(|issuer| !issuer.is_empty());
+    let standing = Arc::new(Standing::new(database.clone()));
+    let own = Own {
+        key: Arc::clone(&key),
+        standing: Arc::clone(&standing),
+        issuer: issuer.clone(),
+    };
+    let gates = (
+        intake::matrix(&config, own.clone(), clock()).await?,
+        intake::urgent(&config, own, clock()).await?,
+    );
+    let issuer = Arc::new(http::oauth::Issuer {
+        database: database.clone(),
+        key,
+        standing,
+        address: issuer,
+        base: webhook_base.clone(),
+        lifetime: chrono::TimeDelta::seconds(config.oauth.access_token_seconds.into()),
+        clock: Arc::clone(&clock),
+        refused: AtomicU64::new(0),
+    });
 
-    let clock: Clock = Arc::new(Utc::now);
     let (wake, wakes) = watch::channel(());
     let limits = Limits {
         queue: config.writer.queue,
@@ -171,6 +215,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     };
     let http_parts = http::Parts {
         intake,
+        issuer,
         face,
         sockets,
         readiness: readiness(&database, writer),
@@ -181,19 +226,6 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         drain: Duration::from_secs(config.drain_seconds.into()),
     };
     let until_stopped = || told(stopping.clone());
-    let (inner_tls, outer_tls) = match webhooks {
-        Some(_) => (None, tls),
-        None => (tls, None),
-    };
-    let url = |tls: &Option<Tls>, address| match tls {
-        Some(_) => format!("https://{address}"),
-        None => format!("http://{address}"),
-    };
-    let base = url(&inner_tls, address);
-    let webhook_base = match &webhooks {
-        Some((_, address)) => url(&outer_tls, *address),
-        None => base.clone(),
-    };
     let outer = webhooks.map(|(listener, _)| {
         let router = http::webhooks(&http_parts);
         connection::serve(listener, router, patience, outer_tls, until_stopped())

@@ -16,6 +16,8 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         urgent,
         matrix_credentials,
         urgent_credentials,
+        super::issuer::check,
+        super::signing_key::check,
     ];
     let checks = checks
         .iter()
@@ -64,6 +66,10 @@ fn bounds(config: &Config) -> Result<(), String> {
         ("head_seconds", config.head_seconds as usize),
         ("matrix.max_body_bytes", config.matrix.max_body_bytes),
         ("urgent.max_body_bytes", config.urgent.max_body_bytes),
+        (
+            "oauth.access_token_seconds",
+            config.oauth.access_token_seconds as usize,
+        ),
         ("writer.queue", config.writer.queue),
         ("writer.queue_bytes", config.writer.queue_bytes),
         ("writer.batch", config.writer.batch),
@@ -274,7 +280,7 @@ fn status_types(config: &Config) -> Result<(), String> {
     once("status_types", "status", &names)
 }
 
-fn once<'a>(
+pub(super) fn once<'a>(
     list: &str,
     field: &str,
     values: impl IntoIterator<Item = &'a String>,

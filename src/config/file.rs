@@ -50,6 +50,7 @@ pub(super) fn told(error: &serde_path_to_error::Error<toml::de::Error>) -> Strin
         "iot",
         "password",
         "secret",
+        "signing_key",
         "database_url",
     ];
     let message = if quotes && secret.iter().any(|word| path.contains(word)) {

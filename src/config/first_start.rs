@@ -94,13 +94,18 @@ pub fn make_data_dir(config: &Config) -> Result<(), ConfigError> {
 
 /// Whether the file was made; another server that starts at the same moment may have been first.
 fn make(path: &Path) -> Result<bool, ConfigError> {
-    let fault = |error| file::fault(path, error);
     let text = format!(
         "# Made by caretaker on its first start: give these to the two platforms. Keep the mode at 0600.\n\n\
          [matrix]\nusername = \"matrix\"\npassword = \"{}\"\n\n[urgent]\ntoken = \"urgent\"\nsecret = \"{}\"\n",
         random()?,
         random()?
     );
+    write_once(path, &text)
+}
+
+/// Writes a file for the operator alone, unless there is one; gives whether it did.
+pub(super) fn write_once(path: &Path, text: &str) -> Result<bool, ConfigError> {
+    let fault = |error| file::fault(path, error);
     // Written whole under another name and then linked: nobody ever reads half of it, nobody's is written over.
     let draft = path.with_extension(format!("{}.draft", std::process::id()));
     let written = OpenOptions::new()
@@ -128,14 +133,16 @@ fn make(path: &Path) -> Result<bool, ConfigError> {
     }
 }
 
-fn random() -> Result<String, ConfigError> {
+/// 32 random bytes as text.
+pub(super) fn random() -> Result<String, ConfigError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)
         .map_err(|error| ConfigError::Contradiction(format!("no random numbers: {error}")))?;
     Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 
-fn read(path: &Path) -> Result<CredentialsFile, ConfigError> {
+/// The text of a file that nobody but the operator may read.
+pub(super) fn read_private(path: &Path) -> Result<String, ConfigError> {
     let fault = |error| file::fault(path, error);
     let mode = std::fs::metadata(path).map_err(fault)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -147,7 +154,11 @@ fn read(path: &Path) -> Result<CredentialsFile, ConfigError> {
             ),
         });
     }
-    let text = std::fs::read_to_string(path).map_err(fault)?;
+    std::fs::read_to_string(path).map_err(fault)
+}
+
+fn read(path: &Path) -> Result<CredentialsFile, ConfigError> {
+    let text = read_private(path)?;
     let found: CredentialsFile = file::parse(path, &text)?;
     let empty = [
         ("matrix.username", found.matrix.username.is_empty()),

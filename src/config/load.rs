@@ -13,7 +13,7 @@ const PREFIX: &str = "CARETAKER_";
 /// Variables of ours that are no settings of the server.
 const NOT_SETTINGS: [&str; 3] = ["CONFIG", "SKIP_WEB", "SIMULATE_"];
 /// Settings that are text even where their value looks like a number.
-const TEXTS: [&str; 9] = [
+const TEXTS: [&str; 12] = [
     "listen",
     "webhook_listen",
     "tls.cert",
@@ -21,6 +21,9 @@ const TEXTS: [&str; 9] = [
     "data_dir",
     "database_url",
     "log",
+    "oauth.issuer",
+    "oauth.signing_key",
+    "oauth.signing_key_file",
     "urgent.marker",
     "urgent.path_prefix",
 ];

@@ -15,6 +15,7 @@ pub mod journal;
 pub mod key;
 pub mod load;
 pub mod migrate;
+pub mod oauth;
 pub mod operator;
 pub mod page;
 pub mod read;

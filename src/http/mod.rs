@@ -5,6 +5,7 @@ pub mod graphql;
 pub mod guard;
 pub mod health;
 mod media;
+pub mod oauth;
 pub mod problem;
 pub mod webhook;
 pub mod websocket;
@@ -23,6 +24,8 @@ use problem::Problem;
 pub struct Parts {
     /// The webhooks.
     pub intake: Arc<webhook::Intake>,
+    /// caretaker as the server that gives out access tokens.
+    pub issuer: Arc<oauth::Issuer>,
     /// GraphQL over HTTP.
     pub face: graphql::Face,
     /// GraphQL over sockets.
@@ -37,6 +40,7 @@ pub struct Parts {
 pub fn webhooks(parts: &Parts) -> Router {
     Router::new()
         .merge(webhook::router(Arc::clone(&parts.intake)))
+        .merge(oauth::router(Arc::clone(&parts.issuer)))
         .merge(health::routes(parts.readiness.clone()))
         .fallback(async || Problem::not_found())
 }
@@ -46,6 +50,8 @@ pub fn webhooks(parts: &Parts) -> Router {
 /// | path | |
 /// |---|---|
 /// | `/webhooks/…` | proven by each call's own credential |
+/// | `/oauth/token`, `/oauth/revoke` | proven by the client's secret |
+/// | `/.well-known/oauth-authorization-server` | open to all |
 /// | `/`, `/graphiql`, `/graphql`, `/graphql/ws`, `/schema.graphql` | open on loopback, behind the guard |
 /// | `/healthz`, `/readyz` | for whoever watches the process |
 /// | all others | 404 |

@@ -126,6 +126,18 @@ impl Problem {
         )
     }
 
+    /// 403: the sender is known, but its token is for something else.
+    pub fn out_of_scope(challenge: &str, detail: &str) -> Self {
+        let title = "The token is for something else";
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "urn:caretaker:problem:out-of-scope",
+            title,
+            detail,
+        )
+        .with(WWW_AUTHENTICATE, challenge)
+    }
+
     /// 405: this address takes another method.
     pub fn method_not_allowed(allowed: &str) -> Self {
         let detail = format!("This address takes {allowed} only.");
@@ -232,13 +244,17 @@ impl From<Unavailable> for Problem {
             Unavailable::DatabaseAway => "The database cannot be reached.",
             Unavailable::ShuttingDown => "The server is stopping.",
         };
-        let detail = format!("{why} Send the call again in {RETRY_SECONDS} seconds.");
-        let (status, title) = (StatusCode::SERVICE_UNAVAILABLE, "Not available just now");
-        let problem = Self::new(status, "urn:caretaker:problem:unavailable", title, detail)
-            .with(RETRY_AFTER, RETRY_SECONDS.to_string());
+        let problem = self::unavailable(why);
         tracing::warn!(request_id = %problem.request_id, %unavailable, "call not taken");
         problem
     }
+}
+
+fn unavailable(why: &str) -> Problem {
+    let detail = format!("{why} Send the call again in {RETRY_SECONDS} seconds.");
+    let (status, title) = (StatusCode::SERVICE_UNAVAILABLE, "Not available just now");
+    Problem::new(status, "urn:caretaker:problem:unavailable", title, detail)
+        .with(RETRY_AFTER, RETRY_SECONDS.to_string())
 }
 
 impl IntoResponse for Problem {

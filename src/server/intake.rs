@@ -1,24 +1,81 @@
 //! From the settings to the webhooks' gates and the operator's tables.
 
-use anyhow::Context;
-use chrono::Duration;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use chrono::{DateTime, Duration, Utc};
 use entity::Source;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use crate::config::{self, Config, MatrixCredential, Network, Secret};
+use crate::config::{self, Config, IssuerKeys, MatrixCredential, Network, Secret};
 use crate::domain::id::SiteKey;
+use crate::domain::oauth::token::Key;
 use crate::domain::operator::Declared;
 use crate::http::webhook::{Callers, Gate};
+use crate::ingest::proof::bearer::{self, Bearer, Own};
+use crate::ingest::proof::keys::{Keys, Place};
 use crate::ingest::proof::{
     Basic, Hmac, HubKey, Login, Password, Proof, Sas, Scheme, SigV4, Token, TopicKey,
 };
 
+/// The key of caretaker's own access tokens: given, kept in the data folder, or made there when it is first needed.
+///
+/// # Errors
+/// The one that is kept cannot be used.
+pub(super) fn signing_key(config: &Config) -> anyhow::Result<Arc<Key>> {
+    config::signing_key(config, false)?;
+    let config = config.clone();
+    Ok(Arc::new(Key::new(move |make| {
+        config::signing_key(&config, make).map_err(|error| error.to_string())
+    })))
+}
+
+/// Who may show access tokens to a source. Keys in files must be there; an issuer that is away now is asked again.
+///
+/// # Errors
+/// A file of keys cannot be used.
+async fn bearer(
+    given: &[config::Issuer],
+    source: Source,
+    own: Own,
+    positions: &mut Positions,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Scheme> {
+    let mut issuers = Vec::with_capacity(given.len());
+    for (given, position) in given.iter().zip(&mut *positions) {
+        let (place, is_file) = match &given.keys {
+            IssuerKeys::Url(url) => (Place::Url(url.clone()), false),
+            IssuerKeys::Set(path) => (Place::Set(path.clone()), true),
+            IssuerKeys::Pem(path) => (Place::Pem(path.clone()), true),
+        };
+        let of_issuer = |why: String| anyhow!("settings: issuers: `{}`: {why}", given.name);
+        let keys = Arc::new(Keys::new(place).map_err(of_issuer)?);
+        if is_file {
+            keys.fetch(now).await.map_err(of_issuer)?;
+        }
+        issuers.push(bearer::Issuer {
+            name: given.name.clone(),
+            position,
+            issuer: given.issuer.clone(),
+            audience: given.audience.clone(),
+            scope: given.scope.clone(),
+            keys,
+        });
+    }
+    Ok(Scheme::Bearer(Bearer {
+        source,
+        own,
+        issuers,
+        position: positions.start,
+    }))
+}
+
 /// Matrix's way in.
 ///
 /// # Errors
-/// A secret cannot be read.
-pub(super) fn matrix(config: &Config) -> anyhow::Result<Gate> {
+/// A secret or a file of keys cannot be read.
+pub(super) async fn matrix(config: &Config, own: Own, now: DateTime<Utc>) -> anyhow::Result<Gate> {
     let settings = &config.matrix;
     let mut positions = 0..;
     let basic = Scheme::Basic(Basic::new(logins(
@@ -38,7 +95,8 @@ pub(super) fn matrix(config: &Config) -> anyhow::Result<Gate> {
     let proof = if settings.allow_unauthenticated {
         Proof::open(signed)
     } else {
-        Proof::by(std::iter::once(basic).chain(signed).collect())
+        let bearer = bearer(&settings.issuers, Source::Matrix, own, &mut positions, now);
+        Proof::by([basic, bearer.await?].into_iter().chain(signed).collect())
     };
     Ok(Gate::new(
         Source::Matrix,
@@ -51,8 +109,8 @@ pub(super) fn matrix(config: &Config) -> anyhow::Result<Gate> {
 /// Urgent's way in.
 ///
 /// # Errors
-/// A secret cannot be read.
-pub(super) fn urgent(config: &Config) -> anyhow::Result<Gate> {
+/// A secret or a file of keys cannot be read.
+pub(super) async fn urgent(config: &Config, own: Own, now: DateTime<Utc>) -> anyhow::Result<Gate> {
     let settings = &config.urgent;
     let mut positions = 0..;
     let tokens = settings.credentials.iter().zip(&mut positions);
@@ -78,6 +136,8 @@ pub(super) fn urgent(config: &Config) -> anyhow::Result<Gate> {
             let logins = logins("urgent.basic", &settings.basic, &mut positions)?;
             schemes.push(Scheme::Basic(Basic::new(logins)));
         }
+        let bearer = bearer(&settings.issuers, Source::Urgent, own, &mut positions, now);
+        schemes.push(bearer.await?);
         Proof::by(schemes)
     };
     Ok(Gate::new(

@@ -11,6 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "server",
         &["config", "http", "graphql", "ingest", "feed", "domain"],
     ),
+    ("operate", &["config", "domain"]),
     ("config", &[]),
     ("http", &["graphql", "ingest", "feed", "domain"]),
     ("graphql", &["feed", "domain"]),

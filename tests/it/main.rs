@@ -21,10 +21,14 @@ mod failure;
 mod feed;
 mod graphql;
 mod health;
+mod issuer;
 mod layering;
 mod matrix;
 mod migrations;
 mod nodes;
+mod oauth;
+mod oauth_hostile;
+mod oauth_refresh;
 mod place;
 mod promise;
 mod proof;
@@ -50,9 +54,13 @@ fn main() -> ExitCode {
         ("feed", feed::tests()),
         ("graphql", graphql::tests()),
         ("health", health::tests()),
+        ("issuer", issuer::tests()),
         ("layering", layering::tests()),
         ("matrix", matrix::tests()),
         ("migrations", migrations::tests()),
+        ("oauth", oauth::tests()),
+        ("oauth_hostile", oauth_hostile::tests()),
+        ("oauth_refresh", oauth_refresh::tests()),
         ("place", place::tests()),
         ("promise", promise::tests()),
         ("proof", proof::tests()),

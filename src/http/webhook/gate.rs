@@ -122,6 +122,12 @@ impl Gate {
             Reason::Stale => {
                 "The signed time lies too far from the server's clock; check both clocks."
             }
+            Reason::Token => "The access token is expired, revoked or not for this server.",
+            Reason::Scope => {
+                self.count(refused, caller);
+                let why = "The access token does not have the scope that this call needs.";
+                return Problem::out_of_scope(&refused.challenge, why);
+            }
             Reason::Expired => "The signature was good until a time that has passed.",
             Reason::Unavailable => {
                 tracing::warn!(source = ?self.source, "a proof could not be checked");

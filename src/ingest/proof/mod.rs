@@ -5,9 +5,12 @@
 //! A scheme is a file here and a variant of [`Scheme`]; [`Proof`] chooses by the word that opens `Authorization`.
 
 mod basic;
+pub mod bearer;
 mod compare;
 mod header;
 mod hmac;
+mod jwk;
+pub mod keys;
 mod memory;
 mod password;
 mod sas;
@@ -16,6 +19,7 @@ mod sigv4;
 use chrono::{DateTime, Utc};
 
 pub use basic::{Basic, Login, Password};
+pub use bearer::Bearer;
 pub use hmac::{GRACE, Hmac, MARKER, Token};
 pub use password::hash;
 pub use sas::{HubKey, Sas};
@@ -43,6 +47,8 @@ pub enum Target {
 pub enum Scheme {
     /// HTTP Basic.
     Basic(Basic),
+    /// OAuth 2.0 access tokens.
+    Bearer(Bearer),
     /// Urgent's signed timestamp.
     Hmac(Hmac),
     /// Azure's shared access signature.
@@ -54,7 +60,7 @@ pub enum Scheme {
 impl Scheme {
     fn target(&self) -> Target {
         match self {
-            Self::Basic(_) | Self::Hmac(_) => Target::Webhook,
+            Self::Basic(_) | Self::Bearer(_) | Self::Hmac(_) => Target::Webhook,
             Self::Sas(_) => Target::Hub,
             Self::SigV4(_) => Target::Topic,
         }
@@ -64,6 +70,7 @@ impl Scheme {
     fn word(&self) -> &str {
         match self {
             Self::Basic(_) => basic::WORD,
+            Self::Bearer(_) => bearer::WORD,
             Self::Hmac(hmac) => &hmac.marker,
             Self::Sas(_) => sas::WORD,
             Self::SigV4(_) => sigv4::WORD,
@@ -74,6 +81,7 @@ impl Scheme {
     fn challenge(&self) -> String {
         match self {
             Self::Basic(_) => basic::CHALLENGE.to_owned(),
+            Self::Bearer(_) => bearer::CHALLENGE.to_owned(),
             Self::Hmac(_) | Self::Sas(_) | Self::SigV4(_) => {
                 format!("{} realm=\"caretaker\"", self.word())
             }
@@ -84,6 +92,7 @@ impl Scheme {
     fn credentials(&self) -> Vec<&str> {
         match self {
             Self::Basic(basic) => basic.names().collect(),
+            Self::Bearer(bearer) => bearer.names().collect(),
             Self::Hmac(hmac) => hmac
                 .tokens
                 .iter()
@@ -97,6 +106,7 @@ impl Scheme {
     async fn prove(&self, call: &Presented<'_>, now: DateTime<Utc>) -> Result<Step, Refused> {
         match self {
             Self::Basic(basic) => basic.prove(call).await.map(Step::Proven),
+            Self::Bearer(bearer) => bearer.prove(call, now).await.map(Step::Proven),
             Self::Hmac(hmac) => hmac.prove(call, now).map(Step::Proven),
             Self::Sas(sas) => sas.prove(call, now).map(Step::Proven),
             Self::SigV4(sigv4) => sigv4.prove(call, now).map(Step::AfterBody),
@@ -190,6 +200,10 @@ pub enum Reason {
     Stale,
     /// Rightly signed, but only good until a time that has passed.
     Expired,
+    /// An access token that is not good here and now.
+    Token,
+    /// A good access token that is not for this.
+    Scope,
     /// Whether it is right could not be found out just now. Not the sender's fault.
     Unavailable,
 }

@@ -6,12 +6,15 @@
 
 pub mod case;
 pub mod client;
+pub mod clock;
 pub mod database;
 pub mod event;
 pub mod feed;
 pub mod front;
+pub mod issuer;
 pub mod live;
 pub mod look;
+pub mod oauth;
 pub mod payload;
 pub mod postgres;
 pub mod process;

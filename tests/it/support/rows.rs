@@ -32,7 +32,7 @@ pub async fn model(database: &Database) -> anyhow::Result<BTreeMap<&'static str,
     Ok(tables)
 }
 
-async fn of(database: &Database, table: &str) -> anyhow::Result<Vec<String>> {
+pub async fn of(database: &Database, table: &str) -> anyhow::Result<Vec<String>> {
     let sql = match database.backend() {
         DbBackend::Sqlite => {
             let columns = format!("SELECT name FROM pragma_table_info('{table}')");

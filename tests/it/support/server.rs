@@ -1,9 +1,12 @@
 //! A server in this process, on a port of its own, with credentials that the client knows.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use caretaker::config::{Config, MatrixCredential, Secret, UrgentCredential};
+use caretaker::domain::writer::Clock;
 use caretaker::server::{self, Running};
+use chrono::Utc;
 use secrecy::SecretString;
 
 use super::client::{Client, Pair};
@@ -26,6 +29,15 @@ impl TestServer {
         database: &TestDatabase,
         change: impl FnOnce(&mut Config),
     ) -> anyhow::Result<Self> {
+        Self::start_at(database, Arc::new(Utc::now), change).await
+    }
+
+    /// The same with a clock of the case's own.
+    pub async fn start_at(
+        database: &TestDatabase,
+        clock: Clock,
+        change: impl FnOnce(&mut Config),
+    ) -> anyhow::Result<Self> {
         let matrix = Pair::new("matrix", "matrix's password");
         let urgent = Pair::new("urgent", "urgent's secret");
         let mut config = Config {
@@ -38,7 +50,7 @@ impl TestServer {
         config.urgent.credentials = vec![urgent_credential("urgent", &urgent)];
         change(&mut config);
 
-        let running = server::start(config).await?;
+        let running = server::start_at(config, clock).await?;
         let base = format!("http://{}", running.address());
         let client = Client::new(base, matrix, urgent)?;
         Ok(Self { client, running })

@@ -1,0 +1,148 @@
+//! What the token endpoint answers: RFC 6749's errors, never to be stored. Nothing of a request is said back.
+
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderMap, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::domain::oauth::{OauthError, SCOPE, token::KeyError};
+
+/// After how many seconds a request may be sent again.
+const RETRY_SECONDS: &str = "5";
+
+/// The errors of RFC 6749, section 5.2, and the two for what is our fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    InvalidRequest,
+    InvalidClient,
+    InvalidGrant,
+    UnsupportedGrantType,
+    InvalidScope,
+    TemporarilyUnavailable,
+    ServerError,
+}
+
+impl Named {
+    fn parts(self) -> (&'static str, StatusCode) {
+        match self {
+            Self::InvalidRequest => ("invalid_request", StatusCode::BAD_REQUEST),
+            Self::InvalidClient => ("invalid_client", StatusCode::UNAUTHORIZED),
+            Self::InvalidGrant => ("invalid_grant", StatusCode::BAD_REQUEST),
+            Self::UnsupportedGrantType => ("unsupported_grant_type", StatusCode::BAD_REQUEST),
+            Self::InvalidScope => ("invalid_scope", StatusCode::BAD_REQUEST),
+            Self::TemporarilyUnavailable => {
+                ("temporarily_unavailable", StatusCode::SERVICE_UNAVAILABLE)
+            }
+            Self::ServerError => ("server_error", StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+}
+
+/// A request that was not granted.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    named: Named,
+    status: Option<StatusCode>,
+    description: String,
+}
+
+impl Fault {
+    pub(super) fn new(named: Named, description: impl Into<String>) -> Self {
+        Self {
+            named,
+            status: None,
+            description: description.into(),
+        }
+    }
+
+    pub(super) fn missing(name: &str) -> Self {
+        Self::new(Named::InvalidRequest, format!("{name} is missing"))
+    }
+
+    /// The same with another status than the specification's 400.
+    pub(super) fn with(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Our fault: the chain goes to the log.
+    pub(super) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+        let chain: Vec<String> = std::iter::successors(Some(error), |error| error.source())
+            .map(ToString::to_string)
+            .collect();
+        tracing::error!(
+            chain = chain.join(": "),
+            "a token request could not be answered"
+        );
+        let is_ours_for_good =
+            error.is::<KeyError>() || matches!(error.downcast_ref(), Some(OauthError::Random(_)));
+        if is_ours_for_good {
+            let why = "something is wrong in the server; its log says what";
+            return Self::new(Named::ServerError, why);
+        }
+        let why = "the database cannot be reached just now; ask again";
+        Self::new(Named::TemporarilyUnavailable, why)
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let (error, status) = self.named.parts();
+        let status = self.status.unwrap_or(status);
+        let body = json!({ "error": error, "error_description": self.description });
+        let mut response = answer(status, &body);
+        let headers = response.headers_mut();
+        match self.named {
+            Named::InvalidClient => {
+                let challenge = "Basic realm=\"caretaker\", charset=\"UTF-8\"";
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            }
+            Named::TemporarilyUnavailable => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// 200 with what was granted.
+pub(super) fn granted(token: &impl Serialize) -> Response {
+    answer(StatusCode::OK, token)
+}
+
+fn answer(status: StatusCode, body: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    never_store(headers);
+    response
+}
+
+pub(super) fn never_store(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+}
+
+/// What clients may know (RFC 8414).
+pub(super) fn metadata(issuer: &str) -> Response {
+    let methods = ["client_secret_basic", "client_secret_post"];
+    let body = json!({
+        "issuer": issuer,
+        "token_endpoint": format!("{issuer}/oauth/token"),
+        "token_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint": format!("{issuer}/oauth/revoke"),
+        "revocation_endpoint_auth_methods_supported": methods,
+        "grant_types_supported": ["client_credentials", "refresh_token"],
+        "response_types_supported": [],
+        "scopes_supported": [SCOPE],
+    });
+    let mut response = body.to_string().into_response();
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}

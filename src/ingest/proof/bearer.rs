@@ -1,0 +1,268 @@
+//! OAuth 2.0 bearer tokens (RFC 6750): caretaker's own, or an outside issuer's JWT. The algorithm decides which: HMAC
+//! is ours alone and never an issuer's, so that nobody's public key can pass for a secret.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::Source;
+use jsonwebtoken::{Algorithm, Header, Validation};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::header::{after_scheme, single};
+use super::keys::{Keys, NoKeys};
+use super::{Presented, Proven, Reason, Refused};
+use crate::domain::oauth::standing::Standing;
+use crate::domain::oauth::token::{self, Key};
+
+/// The word that opens the `Authorization` header.
+pub const WORD: &str = "Bearer";
+/// For `WWW-Authenticate` where no token was shown.
+pub const CHALLENGE: &str = "Bearer realm=\"caretaker\"";
+/// How far an issuer's clock may lie from ours.
+const LEEWAY: TimeDelta = TimeDelta::seconds(30);
+/// The longest token, in bytes.
+const LONGEST: usize = 16 * 1024;
+/// How many keys are tried for one token.
+const MOST_TRIED: usize = 8;
+
+/// How the holders of access tokens prove who they are.
+#[derive(Debug)]
+pub struct Bearer {
+    /// The platform whose webhooks are called.
+    pub source: Source,
+    /// caretaker's own tokens.
+    pub own: Own,
+    /// Those of others.
+    pub issuers: Vec<Issuer>,
+    /// The position of our own clients among the credentials, after all that the settings name.
+    pub position: u32,
+}
+
+/// What tells caretaker's own tokens.
+#[derive(Clone, Debug)]
+pub struct Own {
+    /// The key that they are signed with.
+    pub key: Arc<Key>,
+    /// Whether they still stand.
+    pub standing: Arc<Standing>,
+    /// The issuer that they must name, where the settings say it.
+    pub issuer: Option<String>,
+}
+
+/// An outside issuer.
+#[derive(Debug)]
+pub struct Issuer {
+    /// The operator's name for it, which deliveries record.
+    pub name: String,
+    /// Its position in the settings, after the other credentials of the source.
+    pub position: u32,
+    /// The `iss` of its tokens.
+    pub issuer: String,
+    /// What their `aud` must name.
+    pub audience: String,
+    /// What their scope must name, if anything.
+    pub scope: Option<String>,
+    /// Its keys.
+    pub keys: Arc<Keys>,
+}
+
+/// What an outside token says, as far as it matters.
+#[derive(Deserialize)]
+struct Claims {
+    iss: Option<String>,
+    aud: Option<OneOrMore>,
+    exp: Option<f64>,
+    nbf: Option<f64>,
+    scope: Option<Value>,
+    scp: Option<Value>,
+    roles: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+enum Fault {
+    Header(Reason),
+    Token(&'static str, Option<String>),
+    Scope(String, String),
+    Away,
+}
+
+impl Bearer {
+    /// The names of the issuers; our own clients are known to the database only.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.issuers.iter().map(|issuer| issuer.name.as_str())
+    }
+
+    /// Asks for the proof.
+    ///
+    /// # Errors
+    /// The token does not prove who sent the call, or that cannot be told now: the database, or an issuer whose keys were
+    /// never seen, is away.
+    pub async fn prove(&self, call: &Presented<'_>, now: DateTime<Utc>) -> Result<Proven, Refused> {
+        let (name, position) = self.holder(call, now).await.map_err(refused)?;
+        Ok(Proven {
+            credential: name,
+            position,
+            signed_at: None,
+            signed_time: None,
+        })
+    }
+
+    async fn holder(
+        &self,
+        call: &Presented<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<(String, u32), Fault> {
+        let header = single(&call.authorization).map_err(Fault::Header)?;
+        let token = after_scheme(header, WORD).ok_or(Fault::Header(Reason::Malformed))?;
+        if token.is_empty() || token.len() > LONGEST {
+            return Err(Fault::Header(Reason::Malformed));
+        }
+        let head = jsonwebtoken::decode_header(token).map_err(|_| fault("header"))?;
+        // RFC 7515: what is critical and not understood makes the token invalid; we understand none.
+        if head.crit.is_some() {
+            return Err(fault("crit"));
+        }
+        if head.alg == token::ALGORITHM {
+            return self.own_client(token, now).await;
+        }
+        self.outsider(token, &head, now).await
+    }
+
+    async fn own_client(&self, token: &str, now: DateTime<Utc>) -> Result<(String, u32), Fault> {
+        let claims = self.own.key.read(token).ok_or_else(|| fault("signature"))?;
+        claims
+            .check(self.own.issuer.as_deref(), now)
+            .map_err(fault)?;
+        let client = self
+            .own
+            .standing
+            .client_of(&claims)
+            .await
+            .map_err(|error| {
+                tracing::warn!(%error, "an access token cannot be checked");
+                Fault::Away
+            })?;
+        let client = client.ok_or_else(|| fault("revoked"))?;
+        if client.source != self.source {
+            return Err(Fault::Token("source", Some(client.name.clone())));
+        }
+        Ok((client.name.clone(), self.position))
+    }
+
+    async fn outsider(
+        &self,
+        token: &str,
+        head: &Header,
+        now: DateTime<Utc>,
+    ) -> Result<(String, u32), Fault> {
+        let is_taken = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].contains(&head.alg);
+        if !is_taken {
+            return Err(fault("alg"));
+        }
+        // Only to choose whose keys to ask for; nothing of it is believed before the signature holds.
+        let said: Claims =
+            jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| fault("claims"))?;
+        let mut last = fault("iss");
+        for issuer in &self.issuers {
+            if said.iss.as_ref() != Some(&issuer.issuer) {
+                continue;
+            }
+            match issuer.vouches(token, head, now).await {
+                Ok(()) => return Ok((issuer.name.clone(), issuer.position)),
+                Err(fault) => last = fault,
+            }
+        }
+        Err(last)
+    }
+}
+
+impl Issuer {
+    async fn vouches(&self, token: &str, head: &Header, now: DateTime<Utc>) -> Result<(), Fault> {
+        let keys = self.keys.find(head.kid.as_deref(), head.alg, now).await;
+        let keys = keys.map_err(|NoKeys| Fault::Away)?;
+        let mut validation = Validation::new(head.alg);
+        // The library asks the system for the time; ours is an argument. See `check`.
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        let why = if keys.is_empty() { "kid" } else { "signature" };
+        let mut tried = keys.iter().take(MOST_TRIED);
+        let read = tried
+            .find_map(|known| jsonwebtoken::decode::<Claims>(token, &known.key, &validation).ok());
+        let claimed = || Some(self.name.clone());
+        let read = read.ok_or_else(|| Fault::Token(why, claimed()))?;
+        self.check(&read.claims, now)
+            .map_err(|why| Fault::Token(why, claimed()))?;
+        match &self.scope {
+            Some(scope) if !read.claims.names(scope) => {
+                Err(Fault::Scope(scope.clone(), self.name.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check(&self, claims: &Claims, now: DateTime<Utc>) -> Result<(), &'static str> {
+        let is_for_us = match &claims.aud {
+            Some(OneOrMore::One(audience)) => *audience == self.audience,
+            Some(OneOrMore::More(audiences)) => audiences.contains(&self.audience),
+            None => false,
+        };
+        let at = |moment: DateTime<Utc>| moment.timestamp_millis() as f64 / 1000.0;
+        let checks = [
+            ("iss", claims.iss.as_ref() == Some(&self.issuer)),
+            ("aud", is_for_us),
+            ("exp", claims.exp.is_some_and(|exp| at(now - LEEWAY) < exp)),
+            ("nbf", claims.nbf.is_none_or(|nbf| nbf <= at(now + LEEWAY))),
+        ];
+        match checks.iter().find(|(_, holds)| !holds) {
+            Some((claim, _)) => Err(claim),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Claims {
+    /// Issuers do not agree on where a scope stands: a text of words (RFC 8693), or a list.
+    fn names(&self, scope: &str) -> bool {
+        let places = [&self.scope, &self.scp, &self.roles];
+        places.into_iter().flatten().any(|place| match place {
+            Value::String(words) => words.split(' ').any(|word| word == scope),
+            Value::Array(words) => words.iter().any(|word| word == scope),
+            _ => false,
+        })
+    }
+}
+
+fn fault(why: &'static str) -> Fault {
+    Fault::Token(why, None)
+}
+
+/// The answer is the same whatever is wrong with a token; what it was stands in the log.
+fn refused(fault: Fault) -> Refused {
+    let (reason, claimed, more) = match fault {
+        Fault::Away => (Reason::Unavailable, None, String::new()),
+        Fault::Header(Reason::Missing) => (Reason::Missing, None, String::new()),
+        Fault::Header(reason) => (reason, None, ", error=\"invalid_request\"".to_owned()),
+        Fault::Token(why, claimed) => {
+            tracing::debug!(why, claimed, "an access token was refused");
+            let more = ", error=\"invalid_token\", error_description=\"expired, revoked, or not for this server\"";
+            (Reason::Token, claimed, more.to_owned())
+        }
+        Fault::Scope(scope, claimed) => {
+            let more = format!(", error=\"insufficient_scope\", scope=\"{scope}\"");
+            (Reason::Scope, Some(claimed), more)
+        }
+    };
+    Refused {
+        challenge: format!("{CHALLENGE}{more}"),
+        reason,
+        claimed,
+    }
+}
