@@ -160,7 +160,7 @@ async fn a_batch_in_wrappers_is_unwrapped(database: TestDatabase) -> anyhow::Res
     );
     assert_eq!(
         server.deliveries("outcome events quarantinedCount").await?,
-        [json!({"outcome": "PARTLY_QUARANTINED", "events": 3, "quarantinedCount": 1})]
+        [json!({"outcome": "PARTLY_QUARANTINED", "events": 4, "quarantinedCount": 1})]
     );
     // The same events without wrappers are no news.
     server.push(json!([opened, started, ended])).await?;
