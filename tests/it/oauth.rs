@@ -202,7 +202,8 @@ async fn errors_are_those_of_the_specification(database: TestDatabase) -> anyhow
     let grant = ("grant_type", "client_credentials");
     let refresh = ("grant_type", "refresh_token");
     let other = "A".repeat(64);
-    let cases: [(&OauthClient, &[(&str, &str)], u16, &str); 14] = [
+    type Form<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(&OauthClient, Form<'_>, u16, &str); 14] = [
         (&wrong, &[grant], 401, "invalid_client"),
         (&stranger, &[grant], 401, "invalid_client"),
         (&client, &[], 400, "invalid_request"),

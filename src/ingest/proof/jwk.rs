@@ -126,13 +126,10 @@ fn coordinate(text: Option<&String>) -> Option<Vec<u8>> {
 /// # Errors
 /// It is none, or of another kind; in plain words.
 pub(super) fn of_pem(text: &[u8]) -> Result<PublicKey, String> {
-    let kinds: [fn(&[u8]) -> jsonwebtoken::errors::Result<DecodingKey>; 3] = [
-        DecodingKey::from_rsa_pem,
-        DecodingKey::from_ec_pem,
-        DecodingKey::from_ed_pem,
-    ];
-    let key = kinds.iter().find_map(|read| read(text).ok());
-    let key = key.ok_or("it is no public key (PEM) of RSA, P-256 or Ed25519")?;
+    let key = DecodingKey::from_rsa_pem(text)
+        .or_else(|_| DecodingKey::from_ec_pem(text))
+        .or_else(|_| DecodingKey::from_ed_pem(text))
+        .map_err(|_| "it is no public key (PEM) of RSA, P-256 or Ed25519")?;
     let algorithm = match key.family() {
         AlgorithmFamily::Rsa => Algorithm::RS256,
         AlgorithmFamily::Ec => Algorithm::ES256,
