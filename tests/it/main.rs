@@ -16,7 +16,9 @@ mod command;
 mod connection;
 mod database;
 mod delivery;
+mod description;
 mod durability;
+mod event;
 mod failure;
 mod feed;
 mod graphql;
@@ -46,7 +48,9 @@ fn main() -> ExitCode {
         ("durability", durability::tests()),
         ("failure", failure::tests()),
         ("feed", feed::tests()),
+        ("description", description::tests()),
         ("graphql", graphql::tests()),
+        ("event", event::tests()),
         ("health", health::tests()),
         ("layering", layering::tests()),
         ("matrix", matrix::tests()),
