@@ -22,6 +22,7 @@ use connection::Patience;
 
 use crate::config::Config;
 use crate::domain::database::Database;
+use crate::domain::operator::Operator;
 use crate::domain::writer::{Clock, Limits, Writer};
 use crate::domain::{migrate, operator};
 use crate::feed::{self, Tail};
@@ -115,6 +116,11 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         .await
         .context("the feed")?;
     let watched = wake.clone();
+    let operator = Operator {
+        database: database.clone(),
+        clock: Arc::clone(&clock),
+        wake: wake.clone(),
+    };
     let listening = (database.backend() == DbBackend::Postgres).then(|| {
         tokio::spawn(feed::listen(
             config.database_url().expose_secret().to_owned(),
@@ -139,6 +145,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let schema = Schema::new(
         database.readers.clone(),
         Some(tail),
+        Some(operator),
         graphql_limits(&config),
     );
     let (open, mut all_closed) = mpsc::channel(1);

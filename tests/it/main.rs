@@ -25,6 +25,7 @@ mod graphql;
 mod health;
 mod layering;
 mod matrix;
+mod link;
 mod migrations;
 mod nodes;
 mod place;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         ("matrix", matrix::tests()),
         ("migrations", migrations::tests()),
         ("place", place::tests()),
+        ("link", link::tests()),
         ("promise", promise::tests()),
         ("refusal", refusal::tests()),
         ("simulate", simulate::tests()),
