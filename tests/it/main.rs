@@ -33,6 +33,7 @@ mod promise;
 mod refusal;
 mod simulate;
 mod urgent;
+mod status_type;
 mod writer;
 
 use std::process::ExitCode;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         ("simulate", simulate::tests()),
         ("urgent", urgent::tests()),
         ("nodes", nodes::tests()),
+        ("status_type", status_type::tests()),
         ("writer", writer::tests()),
     ])
 }
