@@ -21,19 +21,20 @@ mod durability;
 mod event;
 mod failure;
 mod feed;
+mod fuzz;
 mod graphql;
 mod health;
 mod layering;
-mod matrix;
 mod link;
+mod matrix;
 mod migrations;
 mod nodes;
 mod place;
 mod promise;
 mod refusal;
 mod simulate;
-mod urgent;
 mod status_type;
+mod urgent;
 mod writer;
 
 use std::process::ExitCode;
@@ -47,24 +48,25 @@ fn main() -> ExitCode {
         ("connection", connection::tests()),
         ("database", database::tests()),
         ("delivery", delivery::tests()),
+        ("description", description::tests()),
         ("durability", durability::tests()),
+        ("event", event::tests()),
         ("failure", failure::tests()),
         ("feed", feed::tests()),
-        ("description", description::tests()),
+        ("fuzz", fuzz::tests()),
         ("graphql", graphql::tests()),
-        ("event", event::tests()),
         ("health", health::tests()),
         ("layering", layering::tests()),
+        ("link", link::tests()),
         ("matrix", matrix::tests()),
         ("migrations", migrations::tests()),
         ("place", place::tests()),
-        ("link", link::tests()),
         ("promise", promise::tests()),
         ("refusal", refusal::tests()),
         ("simulate", simulate::tests()),
+        ("status_type", status_type::tests()),
         ("urgent", urgent::tests()),
         ("nodes", nodes::tests()),
-        ("status_type", status_type::tests()),
         ("writer", writer::tests()),
     ])
 }
