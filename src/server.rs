@@ -26,6 +26,7 @@ use tls::Tls;
 use crate::config::Config;
 use crate::domain::database::Database;
 use crate::domain::oauth::standing::Standing;
+use crate::domain::operator::Operator;
 use crate::domain::writer::{Clock, Limits, Writer};
 use crate::domain::{migrate, operator};
 use crate::feed::{self, Tail};
@@ -178,6 +179,11 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         .await
         .context("the feed")?;
     let watched = wake.clone();
+    let operator = Operator {
+        database: database.clone(),
+        clock: Arc::clone(&clock),
+        wake: wake.clone(),
+    };
     let listening = (database.backend() == DbBackend::Postgres).then(|| {
         tokio::spawn(feed::listen(
             config.database_url().expose_secret().to_owned(),
@@ -204,6 +210,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     let schema = Schema::new(
         database.readers.clone(),
         Some(tail),
+        Some(operator),
         graphql_limits(&config),
     );
     let (open, mut all_closed) = mpsc::channel(1);

@@ -299,3 +299,31 @@ pub enum StatusTypeName {
     /// Not mapped by the operator.
     Unknown,
 }
+
+/// Who declared something that operators decide.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    EnumIter,
+    DeriveActiveEnum,
+    Serialize,
+    Deserialize,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Declarer {
+    /// The settings of a server.
+    Settings,
+    /// An operator, by a mutation.
+    Operator,
+}

@@ -27,7 +27,8 @@ pub mod task;
 pub mod zone;
 
 pub use enums::{
-    ActivityKind, Operation, Outcome, Priority, Source, StatusTypeName, TaskKind, WorkState,
+    ActivityKind, Declarer, Operation, Outcome, Priority, Source, StatusTypeName, TaskKind,
+    WorkState,
 };
 pub use ids::{
     ActivityId, BuildingId, ChaseId, DeliveryId, IncidentId, LevelId, NoteId, PlaceLinkId,

@@ -1,6 +1,6 @@
 //! Table `place_link`: the operator's word on a site: its name, and the site whose building it shares.
 
-use crate::{PlaceLinkId, SiteId};
+use crate::{Declarer, PlaceLinkId, SiteId};
 use sea_orm::entity::prelude::*;
 
 /// One row of `place_link`.
@@ -17,8 +17,10 @@ pub struct Model {
     pub root_site_id: SiteId,
     /// The name of the place.
     pub name: Option<String>,
-    /// The import that wrote it.
+    /// The decision that wrote it: the greatest version is the latest.
     pub version: i64,
+    /// Who says so.
+    pub declared_by: Declarer,
 }
 
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.

@@ -45,7 +45,7 @@ pub struct Property {
     pub name: String,
 }
 
-/// What a status name means.
+/// What a status name means; goes before the meaning that usual English names have without an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatusType {

@@ -6,13 +6,14 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 /// Columns that tell how a row is kept and not what happened.
-const SILENT: [&str; 9] = [
+const SILENT: [&str; 10] = [
     "id",
     "set_by",
     "raw",
     "last_activity_at",
     "version",
     "described_status",
+    "status_key",
     "is_described",
     "site_id",
     "source",

@@ -7,7 +7,10 @@ use super::enums::Source;
 use super::error::Fault;
 use super::id::{self, Kind};
 use super::text::stored;
-use crate::domain::id as derived;
+use crate::domain::id::{self as derived, SiteKey};
+
+/// The longest word that names a place, in characters: as long as the platforms' own may be.
+const LONGEST_WORD: usize = 255;
 
 /// A place in a platform's own words.
 #[derive(Clone, Debug, InputObject)]
@@ -88,15 +91,40 @@ pub(super) enum TaskBy {
 impl PlaceKey {
     /// The site with this key.
     pub(super) fn site(&self) -> Uuid {
+        self.key().id().0
+    }
+
+    fn key(&self) -> SiteKey {
         let code = stored(self.code.clone());
-        let key = match self.source {
-            Source::Matrix => derived::SiteKey::matrix(&code),
+        match self.source {
+            Source::Matrix => SiteKey::matrix(&code),
             Source::Urgent => {
                 let tenant = stored(self.tenant.clone().unwrap_or_default());
-                derived::SiteKey::urgent(&tenant, &code)
+                SiteKey::urgent(&tenant, &code)
             }
-        };
-        key.id().0
+        }
+    }
+
+    /// The words of a place that is to be spoken of, not only looked for.
+    pub(super) fn checked(&self) -> Result<SiteKey, Fault> {
+        let key = self.key();
+        let has_tenant = self.tenant.as_ref().is_some_and(|word| !word.is_empty());
+        if has_tenant != (self.source == Source::Urgent) {
+            return Err(Fault::input(
+                "a place of Urgent has a `tenant`, one of Matrix has none",
+            ));
+        }
+        for (name, word) in [("code", &key.code), ("tenant", &key.tenant)] {
+            if word.chars().count() > LONGEST_WORD {
+                return Err(Fault::input(format!(
+                    "`{name}` has at most {LONGEST_WORD} characters"
+                )));
+            }
+        }
+        if key.code.trim().is_empty() {
+            return Err(Fault::input("`code` is empty"));
+        }
+        Ok(key)
     }
 }
 

@@ -12,11 +12,14 @@ use super::error::{ErrorCode, Fault};
 use super::filter::ActivityFilter;
 use super::id::{self, Kind};
 use super::node::{self, Node};
-use super::object::{Activity, Building, Delivery, Incident, Property, Task, Zone};
+use super::object::{Activity, Building, Delivery, Incident, Property, Task, UnmappedStatus, Zone};
 use super::plan::{Loader, Noun};
 use super::selection::Selected;
 use super::slot::{self, Fetched};
-use crate::domain::read;
+use crate::domain::{read, status_type};
+
+/// How many status names without a meaning are told.
+const MOST_UNMAPPED: u64 = 100;
 
 /// The server that answers.
 #[derive(Clone, Debug, SimpleObject)]
@@ -61,6 +64,13 @@ impl ComplexObject for Query {
                 "The tasks. Incidents' own work orders are left out unless the filter asks for a kind.",
             ),
             feed(registry),
+            field(
+                "unmappedStatuses",
+                "The status names of Urgent tasks whose type is UNKNOWN, those of the most tasks first, at most 100: \
+                 map them with `[[status_types]]` in the settings. Operators only.",
+                <Vec<UnmappedStatus> as OutputType>::create_type_info(registry),
+                Vec::new(),
+            ),
             list::<Delivery>(
                 registry,
                 "deliveries",
@@ -117,6 +127,7 @@ async fn fetch<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetche
         "incidents" => loader.list::<Incident>(here).await,
         "tasks" => loader.list::<Task>(here).await,
         "activities" => loader.feed(here).await,
+        "unmappedStatuses" => unmapped_statuses(loader).await,
         "deliveries" => loader.list::<Delivery>(here).await,
         name => Err(Fault::internal(format!(
             "Query.{name} is declared but not fetched"
@@ -131,6 +142,12 @@ async fn found<'a, T: Noun>(
 ) -> Result<Fetched, Fault> {
     let mut objects = loader.keyed::<T>(&[key], here.selection()).await?;
     Ok(objects.remove(&key).map(|object| object as _))
+}
+
+async fn unmapped_statuses(loader: &Loader<'_>) -> Result<Fetched, Fault> {
+    let found = status_type::read::unmapped(loader.scope, loader.database, MOST_UNMAPPED).await?;
+    let found: Vec<UnmappedStatus> = found.into_iter().map(Into::into).collect();
+    Ok(Some(Arc::new(found)))
 }
 
 async fn building<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetched, Fault> {

@@ -16,13 +16,17 @@ mod command;
 mod connection;
 mod database;
 mod delivery;
+mod description;
 mod durability;
+mod event;
 mod failure;
 mod feed;
+mod fuzz;
 mod graphql;
 mod health;
 mod issuer;
 mod layering;
+mod link;
 mod matrix;
 mod migrations;
 mod nodes;
@@ -34,6 +38,7 @@ mod promise;
 mod proof;
 mod refusal;
 mod simulate;
+mod status_type;
 mod tls;
 mod urgent;
 mod writer;
@@ -49,13 +54,17 @@ fn main() -> ExitCode {
         ("connection", connection::tests()),
         ("database", database::tests()),
         ("delivery", delivery::tests()),
+        ("description", description::tests()),
         ("durability", durability::tests()),
+        ("event", event::tests()),
         ("failure", failure::tests()),
         ("feed", feed::tests()),
+        ("fuzz", fuzz::tests()),
         ("graphql", graphql::tests()),
         ("health", health::tests()),
         ("issuer", issuer::tests()),
         ("layering", layering::tests()),
+        ("link", link::tests()),
         ("matrix", matrix::tests()),
         ("migrations", migrations::tests()),
         ("oauth", oauth::tests()),
@@ -66,6 +75,7 @@ fn main() -> ExitCode {
         ("proof", proof::tests()),
         ("refusal", refusal::tests()),
         ("simulate", simulate::tests()),
+        ("status_type", status_type::tests()),
         ("tls", tls::tests()),
         ("urgent", urgent::tests()),
         ("nodes", nodes::tests()),

@@ -396,7 +396,7 @@ async fn status_names_get_their_type_from_the_settings(
     for (number, name) in [
         (1, "intervention effectuée"),
         (2, "Completed"),
-        (3, "Attended"),
+        (3, "Vor Ort"),
     ] {
         let told = status(number, &format!("2020-05-29T10:47:3{number}Z"), name);
         server.tell(Call::StatusChanged, told).await?;
@@ -428,7 +428,7 @@ async fn tasks_are_open_until_their_state_or_status_type_says_otherwise(
     .await?;
     for (number, (tenant, name)) in (1..).zip([
         ("A", "COMPLETED"),
-        ("A", "Attended"),
+        ("A", "Vor Ort"),
         ("Strict", "Attended"),
         ("Strict", "Completed"),
         ("Strict", "Anything"),
@@ -461,7 +461,7 @@ async fn tasks_are_open_until_their_state_or_status_type_says_otherwise(
         names.sort_unstable();
         Ok(names)
     };
-    let open = ["A Attended", "A none", "Strict Attended"];
+    let open = ["A Vor Ort", "A none", "Strict Attended"];
     let over = ["A COMPLETED", "Strict Anything", "Strict Completed"];
     assert_eq!(of("{isOpen: {eq: true}}").await?, open);
     assert_eq!(of("{isOpen: {eq: false}}").await?, over);
@@ -470,11 +470,11 @@ async fn tasks_are_open_until_their_state_or_status_type_says_otherwise(
         of("{statusType: {eq: CLOSED}}").await?,
         ["A COMPLETED", "Strict Completed"]
     );
-    assert_eq!(of("{statusType: {eq: UNKNOWN}}").await?, ["A Attended"]);
+    assert_eq!(of("{statusType: {eq: UNKNOWN}}").await?, ["A Vor Ort"]);
     assert_eq!(of("{statusType: {isNull: true}}").await?, ["A none"]);
     assert_eq!(
         of("{statusType: {neq: CLOSED}}").await?,
-        ["A Attended", "A none", "Strict Anything", "Strict Attended"]
+        ["A Vor Ort", "A none", "Strict Anything", "Strict Attended"]
     );
     let data = server
         .shows("{ tasks { nodes { reference isOpen } } }")

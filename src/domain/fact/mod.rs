@@ -9,7 +9,7 @@ use entity::{ActivityId, ActivityKind, Setter};
 use serde_json::Value;
 
 pub use self::task::{Chase, Description, Note, SiteDescription, StatusChange, TaskName, Told};
-pub use self::work::{LevelEvent, NamedPlace, Place, Stage, Work, ZoneEvent};
+pub use self::work::{LevelEvent, NamedPlace, Place, PlaceStage, Stage, Work, ZoneEvent};
 
 /// One thing that a platform said.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,9 +75,8 @@ impl Fact {
             What::Incident(work) | What::MatrixTask(work) => {
                 (class::MENTION, self.occurred_at, work.stage as u8)
             }
-            What::Zone(_) | What::Level(_) => {
-                (class::MENTION, self.occurred_at, Stage::Completed as u8 + 1)
-            }
+            What::Zone(event) => (class::MENTION, self.occurred_at, event.stage() as u8),
+            What::Level(event) => (class::MENTION, self.occurred_at, event.stage() as u8),
             What::Description(description) => {
                 let class = if description.is_change {
                     class::CHANGED

@@ -103,4 +103,39 @@ pub struct LevelEvent {
     pub place: Place,
     /// The level.
     pub level: NamedPlace,
+    /// Whether it was created, and not only given another name.
+    pub created: bool,
+}
+
+/// The stages of a place: the tie-break between its events of one second, after those of the work in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PlaceStage {
+    /// …_CREATED
+    Created = 7,
+    /// …_NAME_MODIFIED, …_STATUS_MODIFIED
+    Modified = 8,
+    /// …_REMOVED
+    Removed = 9,
+}
+
+impl ZoneEvent {
+    /// The stage that the event stands for.
+    pub fn stage(&self) -> PlaceStage {
+        match self.removed {
+            Some(false) => PlaceStage::Created,
+            None => PlaceStage::Modified,
+            Some(true) => PlaceStage::Removed,
+        }
+    }
+}
+
+impl LevelEvent {
+    /// The stage that the event stands for.
+    pub fn stage(&self) -> PlaceStage {
+        if self.created {
+            PlaceStage::Created
+        } else {
+            PlaceStage::Modified
+        }
+    }
 }

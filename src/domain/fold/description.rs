@@ -53,10 +53,14 @@ pub(super) fn describe(
 ) -> Told {
     let setter = fact.setter();
     let (id, before) = mention(state, fact, &told.tenant, &told.identifier, None);
-    let site = told
-        .site
-        .as_ref()
-        .map(|site| place::describe_site(state, &told.tenant, site, told.is_change, setter));
+    let (site, site_changes) = match &told.site {
+        Some(site) => {
+            let (site, changes) =
+                place::describe_site(state, &told.tenant, site, told.is_change, setter);
+            (Some(site), changes)
+        }
+        None => (None, Vec::new()),
+    };
     if let Some(mut row) = state.tasks.get(id).cloned() {
         let change = told.is_change;
         let mut registers = Registers::new(&mut row.set_by.0, setter);
@@ -140,9 +144,10 @@ pub(super) fn describe(
     super::act::show_status(state, id);
     rehome(state, id);
     let row = super::task(state, id);
-    let changes = row
+    let mut changes = row
         .map(|row| diff::changes::<task::Entity>(id.0, "", before.as_ref(), row))
         .unwrap_or_default();
+    changes.extend(site_changes);
     let filed = super::filed_task(state, id);
     if let Some(before) = &before {
         link_if_moved(state, before, id, fact, folded);

@@ -103,7 +103,7 @@ const FROM_NAMES: &str = "WITH RECURSIVE up (id) AS (
             JOIN site above ON above.id IN (l.root_site_id, s.parent_id)
     ), same (id) AS (
         SELECT id FROM up
-        UNION SELECT l.site_id FROM place_link l WHERE l.root_site_id IN (SELECT id FROM up)
+        UNION SELECT l.site_id FROM same JOIN place_link l ON l.root_site_id = same.id
     )
     SELECT * FROM site WHERE id IN (SELECT id FROM same)";
 

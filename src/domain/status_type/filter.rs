@@ -70,11 +70,14 @@ impl StatusTypes {
         tenant: &str,
         wanted: &dyn Fn(StatusTypeName) -> bool,
     ) -> Filter<task::Column> {
-        let named: BTreeSet<&str> = self
+        let mut named: BTreeSet<&str> = self
             .entries()
             .filter(|(of, status)| (*of == tenant || *of == ANY) && *status != ANY)
             .map(|(_, status)| status)
             .collect();
+        for name in self.defaults(tenant) {
+            named.insert(name);
+        }
         let named: Vec<&str> = named.into_iter().collect();
         let fits = |status: &&str| wanted(self.of_key(tenant, status));
         let fitting: Vec<&str> = named.iter().copied().filter(fits).collect();
@@ -131,7 +134,7 @@ mod tests {
 
     fn maps() -> impl Strategy<Value = StatusTypes> {
         let tenants = prop::sample::select(vec!["*", "a", "b"]);
-        let statuses = prop::sample::select(vec!["*", "one", "two", "fünf"]);
+        let statuses = prop::sample::select(vec!["*", "one", "completed", "fünf"]);
         let entry = (tenants, statuses, prop::sample::select(TYPES.to_vec()));
         prop::collection::vec(entry, 0..8).prop_map(|entries| {
             let row = |(tenant, status, status_type): (&str, &str, _)| status_type::Model {
@@ -147,7 +150,15 @@ mod tests {
     fn tasks() -> Vec<task::Model> {
         let mut tasks = Vec::new();
         for tenant in ["a", "b", "c"] {
-            for status in [None, Some("One"), Some("two"), Some("FÜNF"), Some("six")] {
+            for status in [
+                None,
+                Some("One"),
+                Some("Completed"),
+                Some("FÜNF"),
+                Some("six"),
+                Some("Cancelled"),
+                Some("On Hold"),
+            ] {
                 let at = "2026-01-01T00:00:00Z".parse().unwrap();
                 let mut row = empty_task(
                     id::urgent_task(tenant, "t"),

@@ -1,5 +1,6 @@
-//! What the status names of Urgent mean, as the operator mapped them.
+//! What the status names of Urgent mean: as the operator mapped them, else as English names usually do.
 
+pub mod default;
 pub mod filter;
 pub mod read;
 

@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 
 use entity::{StatusTypeName, status_type, task};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, Statement,
+};
 
 use super::filter::{CLOSED_STATES, CLOSED_TYPES};
-use super::key;
+use super::{default, key};
+use crate::domain::bulk::{self, Keys};
 use crate::domain::scope::Scope;
 
 /// Stands for every tenant, or for every status.
@@ -17,7 +20,8 @@ pub(super) const ANY: &str = "*";
 pub struct StatusTypes(HashMap<(String, String), StatusTypeName>);
 
 impl StatusTypes {
-    /// The type of a status: as mapped for its tenant by name, for all tenants by name, then for all other names.
+    /// The type of a status: as mapped for its tenant by name, for all tenants by name, then for all other names; what
+    /// the operator mapped in none of these ways has the meaning of its [English name](super::default), if it is one.
     pub fn of(&self, tenant: &str, status: &str) -> StatusTypeName {
         self.of_key(tenant, &key(status))
     }
@@ -28,7 +32,15 @@ impl StatusTypes {
             .into_iter()
             .find_map(|(tenant, key)| self.0.get(&(tenant.to_owned(), key.to_owned())))
             .copied()
+            .or_else(|| default::of_key(key))
             .unwrap_or(StatusTypeName::Unknown)
+    }
+
+    /// The names that mean something for a tenant though the operator does not speak of them.
+    pub(super) fn defaults(&self, tenant: &str) -> impl Iterator<Item = &'static str> {
+        let of_all = [tenant, ANY].map(|tenant| (tenant.to_owned(), ANY.to_owned()));
+        let is_spoken_of = of_all.iter().any(|entry| self.0.contains_key(entry));
+        default::names().filter(move |_| !is_spoken_of)
     }
 
     /// Whether somebody still has to act on a task; as [`super::filter::open`] asks.
@@ -81,6 +93,49 @@ pub async fn of_tenants(
         .all(connection)
         .await?;
     Ok(of_rows(rows))
+}
+
+/// A status name that means nothing yet.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Unmapped {
+    /// The tenant.
+    pub tenant: String,
+    /// The name, in one of its spellings.
+    pub status: String,
+    /// How many tasks have it.
+    pub tasks: i64,
+}
+
+/// Grouped before it is looked up: names are few, tasks are many, and `task_status_key` has them in this order.
+const UNMAPPED: &str = "SELECT found.tenant, found.status, found.tasks FROM (
+        SELECT tenant, status_key, MIN(status) AS status, COUNT(*) AS tasks FROM task
+        WHERE status_key IS NOT NULL GROUP BY tenant, status_key
+    ) AS found
+    WHERE found.status_key NOT IN {0} AND NOT EXISTS (
+        SELECT 1 FROM status_type m
+        WHERE m.tenant IN (found.tenant, '*') AND m.status IN (found.status_key, '*')
+    )
+    ORDER BY found.tasks DESC, found.tenant, found.status_key LIMIT ";
+
+/// The status names of tasks whose type is unknown, at most `most`, those of the most tasks first; one statement.
+///
+/// # Errors
+/// What the database says.
+pub async fn unmapped(
+    scope: &Scope,
+    connection: &impl ConnectionTrait,
+    most: u64,
+) -> Result<Vec<Unmapped>, DbErr> {
+    match scope {
+        Scope::All => {}
+    }
+    let backend = connection.get_database_backend();
+    let known: Vec<String> = default::names().map(str::to_owned).collect();
+    let mut sql = String::new();
+    let values = bulk::place_keys(&mut sql, UNMAPPED, &[Keys::Texts(&known)], backend);
+    sql.push_str(&most.to_string());
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    Unmapped::find_by_statement(statement).all(connection).await
 }
 
 pub(super) fn of_rows(rows: Vec<status_type::Model>) -> StatusTypes {

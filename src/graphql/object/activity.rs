@@ -205,7 +205,7 @@ const KINDS: [(entity::ActivityKind, &str); 19] = [
     ),
 ];
 
-/// The field that only one kind has.
+/// The field that not all kinds have.
 fn own_field(kind: entity::ActivityKind, registry: &mut Registry) -> Option<(String, MetaField)> {
     match kind {
         entity::ActivityKind::StatusChanged => Some(edge_field::one::<StatusChange>(
@@ -223,7 +223,9 @@ fn own_field(kind: entity::ActivityKind, registry: &mut Registry) -> Option<(Str
             "chase",
             "The chase, in the version that is shown now.",
         )),
-        entity::ActivityKind::OtherEvent => Some(edge_field::one::<Json<serde_json::Value>>(
+        entity::ActivityKind::OtherEvent
+        | entity::ActivityKind::ZoneChanged
+        | entity::ActivityKind::LevelChanged => Some(edge_field::one::<Json<serde_json::Value>>(
             registry,
             "data",
             "The event as the platform sent it.",

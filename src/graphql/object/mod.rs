@@ -4,10 +4,12 @@ mod activity;
 mod delivery;
 mod incident;
 mod place;
+mod status;
 mod task;
 
 pub use activity::{Activity, Change, Shared};
 pub use delivery::{Delivery, QuarantinedElement};
 pub use incident::Incident;
 pub use place::{Building, Level, Location, PlaceSource, Property, Zone};
+pub use status::UnmappedStatus;
 pub use task::{AssetDowntime, Chase, ComplianceAnswer, Note, StatusChange, Task};

@@ -45,6 +45,15 @@ pub struct Location {
     longitude: f64,
 }
 
+impl Location {
+    fn of(latitude: Option<f64>, longitude: Option<f64>) -> Option<Self> {
+        Some(Self {
+            latitude: latitude?,
+            longitude: longitude?,
+        })
+    }
+}
+
 /// A building: the root of the places that the platforms know.
 #[derive(SimpleObject)]
 #[graphql(complex)]
@@ -67,13 +76,7 @@ impl Building {
             id: id::encode(Kind::Building, row.id.0),
             name: row.name,
             address: row.address.map(|address| Json(address.0)),
-            location: row
-                .latitude
-                .zip(row.longitude)
-                .map(|(latitude, longitude)| Location {
-                    latitude,
-                    longitude,
-                }),
+            location: Location::of(row.latitude, row.longitude),
             slots,
         }
     }
@@ -90,6 +93,10 @@ pub struct PlaceSource {
     code: String,
     /// The name that the platform gives; null when none was told.
     name: Option<String>,
+    /// The address as Urgent sends it; null when none was told.
+    address: Option<Json<serde_json::Value>>,
+    /// Where it stands; null when none was told.
+    location: Option<Location>,
 }
 
 impl PlaceSource {
@@ -99,6 +106,8 @@ impl PlaceSource {
             tenant: Some(row.tenant).filter(|tenant| !tenant.is_empty()),
             code: row.code,
             name: row.name,
+            address: row.address.map(|address| Json(address.0)),
+            location: Location::of(row.latitude, row.longitude),
         }
     }
 }

@@ -56,10 +56,10 @@ pub struct Task {
     state_raw: Option<String>,
     /// The Urgent status, a name in the user's language; null for Matrix and while none was told.
     status: Option<String>,
-    /// What that status means, as the operator mapped it; null without a status.
+    /// What that status means, as the operator mapped it, else as its English name says; null without a status.
     status_type: Option<StatusType>,
     /// Whether somebody still has to act. A Matrix task is open until its state is COMPLETED or INCOMPLETE, an Urgent
-    /// task until its status type is CLOSED or CANCELLED: a status that is not mapped is an open one.
+    /// task until its status type is CLOSED or CANCELLED: a status that means nothing yet is an open one.
     is_open: bool,
     /// When the status was reached (UTC); null while no status change was told.
     status_at: Option<DateTime<Utc>>,
@@ -195,7 +195,7 @@ pub struct StatusChange {
     identifier: String,
     /// The status reached, a name in the user's language.
     status: String,
-    /// What that status means, as the operator mapped it.
+    /// What that status means, as the operator mapped it, else as its English name says.
     status_type: StatusType,
     /// When it was reached (UTC).
     changed_at: DateTime<Utc>,

@@ -23,6 +23,8 @@ pub(super) struct Event<'a> {
     pub(super) principal: Option<String>,
     /// The word for the priority in the envelope.
     pub(super) priority: Option<String>,
+    /// `ID`, whatever it names.
+    pub(super) id: Option<String>,
     /// The building, where one is told.
     pub(super) building: Option<String>,
     /// The property, where one is told.
@@ -43,22 +45,31 @@ impl<'a> Event<'a> {
         if occurred_at > received_at + Duration::days(1) {
             flags.raise(&envelope.path("UnixTimeInt"), "later than its arrival");
         }
-        let principal = envelope.code("Principal")?;
+        let principal = envelope.code("Principal")?.or(route.principal);
         let id = envelope.code("ID")?;
         let entity = envelope.code("Entity")?;
-        let typed = |type_name: &str, wanted: &str, code: &Option<String>| {
-            let is_wanted = matches!(
-                envelope.get(type_name),
-                Some(Value::String(word)) if word.eq_ignore_ascii_case(wanted)
-            );
-            if is_wanted { code.clone() } else { None }
+        let named = |kinds: &[&str]| {
+            let pairs = [("PType", &principal), ("EType", &entity)];
+            let is_wanted = |(type_name, _): &(&str, _)| {
+                matches!(
+                    envelope.get(type_name),
+                    Some(Value::String(word))
+                        if kinds.iter().any(|kind| word.trim().eq_ignore_ascii_case(kind))
+                )
+            };
+            let wanted = pairs.into_iter().filter(is_wanted);
+            wanted
+                .filter_map(|(_, code)| code.clone())
+                .collect::<Vec<String>>()
         };
+        // `ID` is the building, unless the event itself says that this id is of something larger.
+        let larger = named(&["property", "organisation", "organization"]);
         let building = id
             .clone()
-            .or_else(|| typed("PType", "building", &principal))
-            .or_else(|| typed("EType", "building", &entity));
-        let property =
-            typed("EType", "property", &entity).or_else(|| typed("PType", "property", &principal));
+            .filter(|id| !larger.contains(id))
+            .or_else(|| named(&["building"]).into_iter().next());
+        // The entity's property goes before the principal's: it is the nearer one.
+        let property = named(&["property"]).pop();
         let name = lenient(envelope, "Event", flags).or(route.event);
         if name.is_none() {
             flags.raise(&envelope.path("Event"), "missing; kept as an unknown event");
@@ -70,7 +81,8 @@ impl<'a> Event<'a> {
             },
             name: name.unwrap_or_default().trim().to_ascii_uppercase(),
             module: lenient(envelope, "Module", flags).or(route.module),
-            principal: principal.or(route.principal).or(id).or(entity),
+            principal: principal.or_else(|| id.clone()).or(entity),
+            id,
             priority: lenient(envelope, "Status", flags).or(route.priority),
             envelope: envelope.clone(),
             building,

@@ -52,7 +52,7 @@ impl Event<'_> {
             Source::Matrix,
             self.principal.clone(),
             // Part of an incident's identity; where the principal is a property, only this tells buildings apart.
-            self.building.clone(),
+            self.work_building(),
             self.module.clone(),
             self.name.clone(),
             subject,
@@ -60,6 +60,11 @@ impl Event<'_> {
             self.envelope.get("ATTR").map(canonical::text),
             self.envelope.get("Meta").map(canonical::hash),
         )
+    }
+
+    /// Work is never without a building: where nothing better is told, `ID` counts, whatever else has that id.
+    fn work_building(&self) -> Option<String> {
+        self.building.clone().or_else(|| self.id.clone())
     }
 
     fn work_kind(&self) -> Option<(ActivityKind, Stage)> {
@@ -102,7 +107,7 @@ impl Event<'_> {
     fn work(&self, stage: Stage, place: Place, flags: &mut Flags) -> Result<Work, Wrong> {
         let meta = self.meta.as_ref().map_err(Clone::clone)?;
         let code = meta.required_code("TaskId", "the id of the incident or task")?;
-        let Some(building) = self.building.clone() else {
+        let Some(building) = self.work_building() else {
             return Err(self.envelope.wrong("ID", "the id of the building"));
         };
         let at = |name: &str| -> Result<Option<DateTime<Utc>>, Wrong> {
@@ -235,6 +240,7 @@ impl Event<'_> {
                     building,
                     place,
                     level,
+                    created: self.name == "LEVEL_CREATED",
                 };
                 (ActivityKind::LevelChanged, What::Level(level))
             }

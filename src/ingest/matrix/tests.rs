@@ -588,6 +588,18 @@ const NAMES: [&str; 32] = [
 
 proptest! {
     #[test]
+    fn any_text_that_holds_json_beside_a_good_event_costs_it_nothing(
+        bad in prop::collection::vec(prop_oneof![anything().prop_map(|json| json.to_string()), any::<String>()], 0..5),
+        in_text in any::<bool>(),
+    ) {
+        let mut batch: Vec<Value> = bad.iter().map(|text| json!(text)).collect();
+        batch.push(if in_text { json!(open().to_string()) } else { open() });
+        let content = content(&json!(batch));
+        prop_assert_eq!(content.facts.len() + content.misfits.len(), batch.len());
+        prop_assert_eq!(content.facts.last().map(|fact| fact.0), Some(bad.len()));
+    }
+
+    #[test]
     fn any_json_beside_a_good_event_costs_it_nothing(bad in prop::collection::vec(anything(), 0..5)) {
         let mut batch = bad.clone();
         batch.push(open());

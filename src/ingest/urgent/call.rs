@@ -32,9 +32,7 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     /// `Tenant`, part of every identity.
     pub(super) fn tenant(&self, flags: &mut Flags) -> Result<String, Wrong> {
-        let tenant = self.members.required_code("Tenant", "the tenant, a text")?;
-        over_long(&tenant, 100, &self.members.path("Tenant"), flags);
-        Ok(tenant)
+        tenant(&self.members, flags)
     }
 
     /// `TaskReference`: an int in one table, a text in the next.
@@ -45,13 +43,7 @@ impl Call<'_> {
 
     /// A GUID that must be there.
     pub(super) fn guid(&self, name: &str, flags: &mut Flags) -> Result<String, Wrong> {
-        const EXPECTED: &str = "a GUID such as f5e99171-db8a-42f5-9822-1385f055f42c";
-        let text = self.members.required(name, EXPECTED)?;
-        let guid = Uuid::try_parse(text.trim()).map_err(|_| self.members.wrong(name, EXPECTED))?;
-        if guid.is_nil() {
-            flags.raise(&self.members.path(name), "the empty GUID");
-        }
-        Ok(guid.hyphenated().to_string())
+        guid(&self.members, name, flags)
     }
 
     /// A GUID that may be missing; the empty one counts as missing.
@@ -103,6 +95,24 @@ impl Call<'_> {
         }
         Ok(at)
     }
+}
+
+/// `Tenant` of `members`.
+pub(super) fn tenant(members: &Members<'_>, flags: &mut Flags) -> Result<String, Wrong> {
+    let tenant = members.required_code("Tenant", "the tenant, a text")?;
+    over_long(&tenant, 100, &members.path("Tenant"), flags);
+    Ok(tenant)
+}
+
+/// A GUID that `members` must have.
+pub(super) fn guid(members: &Members<'_>, name: &str, flags: &mut Flags) -> Result<String, Wrong> {
+    const EXPECTED: &str = "a GUID such as f5e99171-db8a-42f5-9822-1385f055f42c";
+    let text = members.required(name, EXPECTED)?;
+    let guid = Uuid::try_parse(text.trim()).map_err(|_| members.wrong(name, EXPECTED))?;
+    if guid.is_nil() {
+        flags.raise(&members.path(name), "the empty GUID");
+    }
+    Ok(guid.hyphenated().to_string())
 }
 
 /// Flags a text over its documented length, measured in characters.

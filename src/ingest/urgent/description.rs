@@ -6,7 +6,7 @@ use entity::{ActivityKind, Operation, Source};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::call::{Call, over_long};
+use super::call::{self, Call, over_long};
 use crate::domain::fact::{Description, Fact, SiteDescription, Told, What};
 use crate::domain::id;
 use crate::ingest::flag::Flags;
@@ -26,11 +26,15 @@ const MODIFIED: [&str; 6] = [
 impl Call<'_> {
     /// The fact that a description tells.
     pub(super) fn described(&self, flags: &mut Flags) -> Result<Fact, Wrong> {
-        let tenant = self.tenant(flags)?;
-        let identifier = self.guid("TaskIdentifier", flags)?;
+        let places = self.places(flags);
+        let tenant = call::tenant(holder(&places, "Tenant"), flags)?;
+        let identifier = call::guid(holder(&places, "TaskIdentifier"), "TaskIdentifier", flags)?;
         let is_change = self.operation == Operation::TaskChanged;
-        let known = self.modified(flags).or(self.signed_at);
-        let created = self.time("CreatedDateTimeUtc", flags);
+        let modified = MODIFIED
+            .iter()
+            .filter_map(|name| time(&places, name, flags));
+        let known = modified.max().or(self.signed_at);
+        let created = time(&places, "CreatedDateTimeUtc", flags);
         // A fact must not depend on when it came: arrival stands in only where nothing else is told.
         let by_creation = if is_change { None } else { created };
         let as_of = known.or(by_creation).unwrap_or_else(|| {
@@ -58,44 +62,38 @@ impl Call<'_> {
             occurred_at: by_creation.unwrap_or(as_of),
             data: None,
             what: What::Description(Box::new(
-                self.description(tenant, identifier, is_change, as_of, flags),
+                self.description(places, tenant, identifier, is_change, as_of, flags),
             )),
         })
     }
 
-    fn modified(&self, flags: &mut Flags) -> Option<DateTime<Utc>> {
-        MODIFIED
-            .iter()
-            .filter_map(|name| self.time(name, flags))
-            .max()
-    }
-
-    fn time(&self, name: &str, flags: &mut Flags) -> Option<DateTime<Utc>> {
-        let told = self.members.get(name)?;
-        let time = time::date_time(told.as_str().unwrap_or_default());
-        time.inspect_err(|expected| {
-            let odd = self.members.wrong(name, expected);
-            flags.raise(&odd.path, odd.reason);
-        })
-        .ok()
+    /// Where known names may stand: at the top, in a `Task` around them, in the `Site`. Never empty.
+    fn places(&self, flags: &mut Flags) -> Vec<Members<'_>> {
+        // A task around the others would be an object; its name as a text is no place.
+        let task = match self.members.get("Task") {
+            Some(Value::Object(_)) => inside(&self.members, "Task", flags),
+            _ => None,
+        };
+        let site = inside(&self.members, "Site", flags).or_else(|| {
+            let task = task.as_ref()?;
+            inside(task, "Site", flags)
+        });
+        [Some(self.members.clone()), task, site]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     fn description(
         &self,
+        places: Vec<Members<'_>>,
         tenant: String,
         identifier: String,
         is_change: bool,
         as_of: DateTime<Utc>,
         flags: &mut Flags,
     ) -> Description {
-        let site = self.members.object("Site").unwrap_or_else(|wrong| {
-            flags.raise(&wrong.path, wrong.reason);
-            None
-        });
-        let mut read = Reader {
-            places: [Some(&self.members), site.as_ref()],
-            flags,
-        };
+        let mut read = Reader { places, flags };
         let status = read.indexed("Status");
         if let Told::Value(status) = &status {
             over_long(status, 100, "$.Status", read.flags);
@@ -126,9 +124,33 @@ impl Call<'_> {
     }
 }
 
+fn inside<'v>(members: &Members<'v>, name: &str, flags: &mut Flags) -> Option<Members<'v>> {
+    members.object(name).unwrap_or_else(|wrong| {
+        flags.raise(&wrong.path, wrong.reason);
+        None
+    })
+}
+
+/// The place that tells a member; the top where none does.
+fn holder<'p, 'v>(places: &'p [Members<'v>], name: &str) -> &'p Members<'v> {
+    let told = places.iter().find(|place| place.get(name).is_some());
+    told.unwrap_or(&places[0])
+}
+
+fn time(places: &[Members<'_>], name: &str, flags: &mut Flags) -> Option<DateTime<Utc>> {
+    let place = holder(places, name);
+    let told = place.get(name)?;
+    let time = time::date_time(told.as_str().unwrap_or_default());
+    time.inspect_err(|expected| {
+        let odd = place.wrong(name, expected);
+        flags.raise(&odd.path, odd.reason);
+    })
+    .ok()
+}
+
 /// Reads members wherever they stand, first one place, then the next. What cannot be read is flagged and counts as absent.
 struct Reader<'r, 'v> {
-    places: [Option<&'r Members<'v>>; 2],
+    places: Vec<Members<'v>>,
     flags: &'r mut Flags,
 }
 
@@ -136,7 +158,7 @@ impl<'v> Reader<'_, 'v> {
     /// A value told in any place goes before a null told in another.
     fn find(&self, name: &str) -> (String, Told<&'v Value>) {
         let mut found = (format!("$.{name}"), Told::Absent);
-        for place in self.places.iter().flatten() {
+        for place in &self.places {
             match place.told(name) {
                 Told::Value(value) => return (place.path(name), Told::Value(value)),
                 Told::Null if found.1 == Told::Absent => found = (place.path(name), Told::Null),
@@ -247,7 +269,7 @@ impl<'v> Reader<'_, 'v> {
             Told::Value(value) => match Members::of(value, path) {
                 Ok(location) => {
                     let mut inside = Reader {
-                        places: [Some(&location), None],
+                        places: vec![location],
                         flags: self.flags,
                     };
                     (

@@ -732,7 +732,36 @@ const NAMES: [&str; 20] = [
     "ParentCode",
 ];
 
+const OPTIONAL: [&str; 12] = [
+    "Site",
+    "Task",
+    "SiteCode",
+    "Status",
+    "Assets",
+    "CustomFields",
+    "Relate",
+    "Address",
+    "Location",
+    "IsAssetAvailable",
+    "ExternalIdentifier",
+    "Anything",
+];
+
 proptest! {
+    #[test]
+    fn any_value_in_an_optional_member_of_a_description_costs_its_siblings_nothing(
+        name in prop::sample::select(&OPTIONAL[..]),
+        value in anything(),
+    ) {
+        let told = created(&with(CREATED, &[(name, value)]));
+        let sound = created(&with(CREATED, &[]));
+        prop_assert_eq!(told.reference, sound.reference);
+        prop_assert_eq!(told.description, sound.description);
+        prop_assert_eq!(told.supplier, sound.supplier);
+        prop_assert_eq!(told.workflow, sound.workflow);
+        prop_assert_eq!(told.as_of, sound.as_of);
+    }
+
     #[test]
     fn any_json_is_read_or_refused(call in prop::sample::select(&CALLS[..]), body in anything()) {
         let _ = read(call.0, &body);

@@ -5,13 +5,14 @@ mod finish;
 mod root;
 
 use entity::{
-    BuildingId, Json, LevelId, PropertyId, SetBy, Setter, SiteId, Source, ZoneId, level, property,
-    site, zone,
+    BuildingId, Change, Json, LevelId, PropertyId, SetBy, Setter, SiteId, Source, ZoneId, level,
+    property, site, zone,
 };
 
 pub(super) use self::finish::finish;
 pub use self::root::{declare_places, is_astray};
 use self::root::{members, root, settle};
+use crate::domain::diff;
 use crate::domain::fact::{NamedPlace, Place, SiteDescription};
 use crate::domain::id::{self, SiteKey};
 use crate::domain::register::Registers;
@@ -47,15 +48,25 @@ pub(super) fn matrix_site(
     site
 }
 
-/// The site as an Urgent description gives it; its parent is known by code before anything else is.
+/// What a description says of a site itself. Where the site stands by it shows in its tasks.
+const TOLD_OF_SITES: [&str; 5] = [
+    "site.name",
+    "site.address",
+    "site.latitude",
+    "site.longitude",
+    "site.parent_id",
+];
+
+/// The site as an Urgent description gives it, and what that changed; its parent is known by code before anything else is.
 pub(super) fn describe_site(
     state: &mut State,
     tenant: &str,
     told: &SiteDescription,
     is_change: bool,
     setter: Setter,
-) -> SiteId {
+) -> (SiteId, Vec<Change>) {
     let site = site(state, &SiteKey::urgent(tenant, &told.code));
+    let before = state.sites.get(site).cloned();
     let parent = told
         .parent_code
         .clone()
@@ -79,7 +90,13 @@ pub(super) fn describe_site(
         registers.tell("address", &mut row.address, address, is_change);
     });
     settle(state, site);
-    site
+    let mut changes = state
+        .sites
+        .get(site)
+        .map(|row| diff::changes::<site::Entity>(site.0, "site.", before.as_ref(), row))
+        .unwrap_or_default();
+    changes.retain(|change| TOLD_OF_SITES.contains(&change.field.as_str()));
+    (site, changes)
 }
 
 fn edit_site(

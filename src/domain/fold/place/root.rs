@@ -98,13 +98,14 @@ pub(super) fn key_of(row: &site::Model) -> SiteKey {
     }
 }
 
-/// The sites that are the same building as `root`, the root first, then by id.
+/// The sites that are the same building as `root`, the root first, then by id. One may be linked to another that the
+/// operator linked on.
 pub(super) fn members(state: &State, root: SiteId) -> Vec<&site::Model> {
     let linked = state
         .place_links
         .values()
-        .filter(|link| link.root_site_id == root && link.site_id != root)
         .map(|link| link.site_id)
+        .filter(|site| *site != root && self::root(state, *site) == root)
         .collect::<BTreeSet<_>>();
     std::iter::once(root)
         .chain(linked)

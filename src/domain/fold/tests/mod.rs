@@ -46,7 +46,10 @@ fn fold(steps: &[Step], batch: usize) -> Outcome {
             // The operator's word is a transaction of its own.
             Step::Places(places) => {
                 state = stored(state);
-                declare_places(&mut state, operator::links(places, 1));
+                declare_places(
+                    &mut state,
+                    operator::place::declared(places, 1).into_iter().collect(),
+                );
                 state = stored(state);
             }
         }

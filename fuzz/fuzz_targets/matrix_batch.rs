@@ -1,0 +1,4 @@
+//! A batch of the Matrix Event Bus.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| caretaker_fuzz::body(entity::Operation::Events, bytes));

@@ -1,0 +1,4 @@
+//! HTTP Basic.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| caretaker_fuzz::basic(bytes));

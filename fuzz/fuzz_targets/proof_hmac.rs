@@ -1,0 +1,4 @@
+//! Urgent's signature.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| caretaker_fuzz::hmac(bytes));

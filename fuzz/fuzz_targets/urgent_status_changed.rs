@@ -1,0 +1,7 @@
+//! Urgent: status changed.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| caretaker_fuzz::body(
+    entity::Operation::StatusChanged,
+    bytes
+));
