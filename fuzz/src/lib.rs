@@ -3,10 +3,14 @@
 
 use caretaker::domain::delivery::Content;
 use caretaker::domain::fact::Fact;
-use caretaker::ingest::proof::{Basic, Credential, GRACE, Hmac, MARKER, Presented, Proof};
+use caretaker::ingest::proof::{
+    Basic, GRACE, Hmac, HubKey, Login, MARKER, Password, Presented, Proof, Sas, Scheme, SigV4,
+    Step, Target, Token, TopicKey,
+};
 use caretaker::ingest::receive;
 use chrono::{DateTime, Utc};
 use entity::Operation;
+use futures_util::FutureExt;
 
 /// 2023-11-14T22:13:20Z: when everything here arrives.
 fn arrival() -> DateTime<Utc> {
@@ -67,59 +71,136 @@ fn facts(content: &Content) -> Vec<(usize, &Fact)> {
     facts.map(|(element, fact)| (*element, &**fact)).collect()
 }
 
-fn credential() -> Credential {
-    Credential {
-        name: "known".to_owned(),
-        position: 0,
-        login: "matrix".to_owned(),
-        // Nobody guesses it: what passes without it is a fault.
-        secret: "c1f6f1a6-3a4e-4f4c-8f0a-5f1c2f0f7a11".into(),
-    }
-}
+/// The name of each credential here.
+const NAME: &str = "known";
+
+/// Nobody guesses it: what passes without it is a fault.
+const SECRET: &str = "c1f6f1a6-3a4e-4f4c-8f0a-5f1c2f0f7a11";
 
 /// `Authorization` headers, one a line, as HTTP Basic reads them.
 pub fn basic(bytes: &[u8]) {
-    let proof = Proof::Basic(Basic {
-        credentials: vec![credential()],
-    });
-    prove(
-        &proof,
-        &Presented {
-            method: "POST",
-            path: "/webhooks/matrix",
-            authorization: bytes.split(|byte| *byte == b'\n').collect(),
-            ..Presented::default()
-        },
-    );
+    let login = Login {
+        name: NAME.to_owned(),
+        position: 0,
+        username: "matrix".to_owned(),
+        password: Password::Plain(SECRET.into()),
+    };
+    let call = Presented {
+        method: "POST",
+        path: "/webhooks/matrix",
+        authorization: lines(bytes).collect(),
+        ..Presented::default()
+    };
+    prove(Scheme::Basic(Basic::new(vec![login])), &call);
 }
 
 /// The path, the `X-Timestamp` and the `Authorization` headers, one a line, as Urgent's signature is read.
 pub fn hmac(bytes: &[u8]) {
-    let proof = Proof::Hmac(Hmac {
-        credentials: vec![credential()],
+    let token = Token {
+        name: NAME.to_owned(),
+        position: 0,
+        token: "matrix".to_owned(),
+        secret: SECRET.into(),
+    };
+    let hmac = Hmac {
+        tokens: vec![token],
         marker: MARKER.to_owned(),
         grace: GRACE,
         path_prefix: String::new(),
-    });
-    let mut lines = bytes.split(|byte| *byte == b'\n');
-    let path = lines.next().unwrap_or_default();
-    let Ok(path) = std::str::from_utf8(path) else {
-        return;
     };
-    prove(
-        &proof,
-        &Presented {
-            method: "PUT",
-            path,
-            timestamp: lines.next().into_iter().collect(),
-            authorization: lines.collect(),
-        },
-    );
+    let mut lines = lines(bytes);
+    let Some(path) = text(&mut lines) else { return };
+    let call = Presented {
+        method: "PUT",
+        path,
+        timestamp: lines.next().into_iter().collect(),
+        authorization: lines.collect(),
+        ..Presented::default()
+    };
+    prove(Scheme::Hmac(hmac), &call);
 }
 
-fn prove(proof: &Proof, call: &Presented<'_>) {
-    let refused = proof.prove(call, arrival());
-    let refused = refused.expect_err("a stranger passed");
-    assert!(refused.claimed.is_none_or(|name| name == "known"));
+/// The path and the `Authorization` headers, one a line, as a shared access signature is read.
+pub fn sas(bytes: &[u8]) {
+    let key = HubKey {
+        name: NAME.to_owned(),
+        position: 0,
+        hub: "hub".to_owned(),
+        host: None,
+        key_name: "send".to_owned(),
+        key: SECRET.into(),
+    };
+    let mut lines = lines(bytes);
+    let Some(path) = text(&mut lines) else { return };
+    let call = Presented {
+        target: Target::Hub,
+        method: "POST",
+        path,
+        authorization: lines.collect(),
+        ..Presented::default()
+    };
+    prove(Scheme::Sas(Sas { keys: vec![key] }), &call);
+}
+
+/// The path, the query, and headers (`name:value`), one a line, as Signature Version 4 is read.
+pub fn sigv4(bytes: &[u8]) {
+    let key = TopicKey {
+        name: NAME.to_owned(),
+        position: 0,
+        topic: "buildings/events".to_owned(),
+        region: "eu-west-1".to_owned(),
+        access_key_id: "AKID".to_owned(),
+        secret_access_key: SECRET.into(),
+        session_token: None,
+    };
+    let mut lines = lines(bytes);
+    let (Some(path), Some(query)) = (text(&mut lines), text(&mut lines)) else {
+        return;
+    };
+    let headers: Vec<(&str, &[u8])> = lines
+        .filter_map(|line| {
+            let end = line.iter().position(|byte| *byte == b':')?;
+            let name = std::str::from_utf8(&line[..end]).ok()?;
+            Some((name, &line[end + 1..]))
+        })
+        .collect();
+    let named = |wanted: &str| {
+        let found = headers.iter().filter(|(name, _)| *name == wanted);
+        found.map(|(_, value)| *value).collect()
+    };
+    let call = Presented {
+        target: Target::Topic,
+        method: "POST",
+        path,
+        query: Some(query),
+        authorization: named("authorization"),
+        timestamp: Vec::new(),
+        headers: headers.clone(),
+    };
+    let sigv4 = SigV4 {
+        keys: vec![key],
+        skew: GRACE,
+    };
+    prove(Scheme::SigV4(sigv4), &call);
+}
+
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|byte| *byte == b'\n')
+}
+
+fn text<'a>(lines: &mut impl Iterator<Item = &'a [u8]>) -> Option<&'a str> {
+    std::str::from_utf8(lines.next().unwrap_or_default()).ok()
+}
+
+fn prove(scheme: Scheme, call: &Presented<'_>) {
+    let proof = Proof::by(vec![scheme]);
+    let asked = proof.prove(call, arrival()).now_or_never();
+    let refused = match asked.expect("nothing here is waited for") {
+        Ok(Step::AfterBody(pending)) => proof.finish(pending, b"[]").err(),
+        Ok(Step::Proven(_)) => None,
+        Err(refused) => Some(refused),
+    };
+    let refused = refused.expect("a stranger passed");
+    assert!(refused.claimed.is_none_or(|name| name == NAME));
     assert!(!refused.challenge.is_empty());
 }

@@ -20,7 +20,7 @@ pub fn tests() -> Vec<Case> {
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 8] = [
+const TARGETS: [(&str, Target); 10] = [
     ("matrix_batch", |bytes| {
         oracle::body(Operation::Events, bytes)
     }),
@@ -41,6 +41,8 @@ const TARGETS: [(&str, Target); 8] = [
     }),
     ("proof_basic", oracle::basic),
     ("proof_hmac", oracle::hmac),
+    ("proof_sas", oracle::sas),
+    ("proof_sigv4", oracle::sigv4),
 ];
 
 /// The files of a folder of the fuzzer, by name.
