@@ -8,5 +8,6 @@ pub mod feed;
 pub mod graphql;
 pub mod http;
 pub mod ingest;
+pub mod operate;
 pub mod server;
 pub mod simulate;

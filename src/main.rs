@@ -1,5 +1,7 @@
 //! The commands: parse, call, exit.
 
+mod command;
+
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
@@ -35,6 +37,11 @@ enum Command {
     Migrate {
         #[command(subcommand)]
         step: Step,
+    },
+    /// Look at the calls that arrived, and drive them again.
+    Deliveries {
+        #[command(subcommand)]
+        step: command::deliveries::Step,
     },
     /// Play both platforms against a running caretaker.
     Simulate(SimulateArgs),
@@ -85,6 +92,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Migrate { step } => runtime.block_on(migrate(step)),
+        Command::Deliveries { step } => {
+            let config = load(step.flags())?.config;
+            runtime.block_on(step.run(&config))
+        }
         Command::Simulate(args) => runtime.block_on(simulate::run(args)),
     }
 }

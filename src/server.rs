@@ -31,6 +31,7 @@ use crate::http::health::Readiness;
 use crate::http::webhook::Intake;
 use crate::http::websocket::Sockets;
 use crate::http::{self, graphql};
+use crate::operate::replay::Replay;
 
 /// How many connections the queries share.
 const READERS: u32 = 6;
@@ -115,6 +116,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         .await
         .context("the feed")?;
     let watched = wake.clone();
+    let replay = Replay::new(database.clone(), Arc::clone(&clock), Some(wake.clone()));
     let listening = (database.backend() == DbBackend::Postgres).then(|| {
         tokio::spawn(feed::listen(
             config.database_url().expose_secret().to_owned(),
@@ -139,6 +141,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let schema = Schema::new(
         database.readers.clone(),
         Some(tail),
+        Some(replay),
         graphql_limits(&config),
     );
     let (open, mut all_closed) = mpsc::channel(1);

@@ -4,6 +4,7 @@
 
 mod dialect;
 mod m20261122_1_model;
+mod m20261122_3_operate;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager};
 
@@ -14,6 +15,9 @@ pub struct Migrator;
 #[sea_orm_migration::async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_1_model::Migration)]
+        vec![
+            Box::new(m20261122_1_model::Migration),
+            Box::new(m20261122_3_operate::Migration),
+        ]
     }
 }

@@ -19,6 +19,7 @@ pub mod operator;
 pub mod page;
 pub mod read;
 pub mod register;
+pub mod row;
 pub mod scope;
 pub mod state;
 pub mod status_type;

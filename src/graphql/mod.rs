@@ -15,6 +15,7 @@ pub mod filter;
 pub mod id;
 pub mod limits;
 pub mod moment;
+pub mod mutation;
 mod node;
 pub mod object;
 pub mod order;

@@ -1,8 +1,7 @@
 //! Building the schema, running a request on it, and printing it.
 
 use async_graphql::{
-    EmptyMutation, PathSegment, Request, Response, SDLExportOptions, SchemaBuilder, ServerError,
-    Value, Variables,
+    PathSegment, Request, Response, SDLExportOptions, SchemaBuilder, ServerError, Value, Variables,
 };
 use futures_util::stream::{BoxStream, StreamExt};
 use serde::Serialize;
@@ -10,14 +9,16 @@ use uuid::Uuid;
 
 use super::error::{self, Fault};
 use super::limits::{self, Limits};
+use super::mutation::Mutation;
 use super::query::Query;
 use super::subscription::Subscription;
 use super::variables;
 use crate::domain::scope::Scope;
 use crate::domain::table::Connection;
 use crate::feed::Tail;
+use crate::operate::replay::Replay;
 
-type Inner = async_graphql::Schema<Query, EmptyMutation, Subscription>;
+type Inner = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// How many errors an answer tells.
 const MOST_ERRORS: usize = 20;
@@ -36,8 +37,14 @@ impl std::fmt::Debug for Schema {
 }
 
 impl Schema {
-    /// A schema that reads from `readers` and whose subscriptions follow `tail`.
-    pub fn new(readers: Connection, tail: Option<Tail>, limits: Limits) -> Self {
+    /// A schema that reads from `readers`, whose subscriptions follow `tail` and whose operators drive calls again
+    /// through `replay`.
+    pub fn new(
+        readers: Connection,
+        tail: Option<Tail>,
+        replay: Option<Replay>,
+        limits: Limits,
+    ) -> Self {
         let mut builder = builder()
             .limit_depth(limits.depth)
             .limit_complexity(limits.complexity)
@@ -50,6 +57,9 @@ impl Schema {
         }
         if let Some(tail) = tail {
             builder = builder.data(tail);
+        }
+        if let Some(replay) = replay {
+            builder = builder.data(replay);
         }
         Self {
             inner: builder.finish(),
@@ -159,8 +169,8 @@ fn refusal(fault: &Fault) -> Response {
     Response::from_errors(vec![fault.to_server_error()])
 }
 
-fn builder() -> SchemaBuilder<Query, EmptyMutation, Subscription> {
-    Inner::build(Query::default(), EmptyMutation, Subscription)
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Inner::build(Query::default(), Mutation, Subscription)
         .register_output_type::<super::node::Node>()
         .disable_suggestions()
 }
