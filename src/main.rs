@@ -43,6 +43,11 @@ enum Command {
         #[command(subcommand)]
         step: command::deliveries::Step,
     },
+    /// Take away what is older than its age, as the settings say ([retention]) or the flags. A server may run meanwhile.
+    Prune(command::prune::PruneArgs),
+    /// Fold the kept calls into an empty model beside the present one and tell the difference: exit code 0 when there
+    /// is none, 2 when there is one. A server may run meanwhile.
+    Rebuild(command::rebuild::RebuildArgs),
     /// Play both platforms against a running caretaker.
     Simulate(SimulateArgs),
 }
@@ -95,6 +100,14 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Deliveries { step } => {
             let config = load(step.flags())?.config;
             runtime.block_on(step.run(&config))
+        }
+        Command::Prune(args) => {
+            let config = load(&args.flags)?.config;
+            runtime.block_on(command::prune::run(&args, &config))
+        }
+        Command::Rebuild(args) => {
+            let config = load(&args.flags)?.config;
+            runtime.block_on(command::rebuild::run(&args, &config))
         }
         Command::Simulate(args) => runtime.block_on(simulate::run(args)),
     }

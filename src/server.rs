@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use sea_orm::DbBackend;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -31,6 +31,7 @@ use crate::http::health::Readiness;
 use crate::http::webhook::Intake;
 use crate::http::websocket::Sockets;
 use crate::http::{self, graphql};
+use crate::operate::prune::{self, Ages};
 use crate::operate::replay::Replay;
 
 /// How many connections the queries share.
@@ -129,6 +130,13 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         .clone()
         .map(|path| tokio::spawn(places::watch(path, database.clone(), watched)));
 
+    let ages = ages(&config);
+    let every = Duration::from_secs(config.retention.every_seconds.into());
+    let pruning = (!ages.keep_all()).then(|| {
+        let clock = Arc::clone(&clock);
+        tokio::spawn(prune::keep_at_it(database.clone(), ages, every, clock))
+    });
+
     let (stop, stopping) = watch::channel(false);
     let (matrix, urgent) = gates;
     let intake = Arc::new(Intake::new(
@@ -177,7 +185,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         if timeout(CLOSE_TIMEOUT, all_closed.recv()).await.is_err() {
             tracing::warn!("some sockets did not close in time");
         }
-        for task in [listening, watching].into_iter().flatten() {
+        for task in [listening, watching, pruning].into_iter().flatten() {
             task.abort();
         }
         if timeout(CLOSE_TIMEOUT, database.close()).await.is_err() {
@@ -250,6 +258,15 @@ fn unasked(part: &str, ended: Result<(), JoinError>) -> anyhow::Error {
 
 fn names_places(config: &Config) -> bool {
     !config.places.is_empty() || !config.properties.is_empty()
+}
+
+fn ages(config: &Config) -> Ages {
+    let days = |days: Option<u32>| TimeDelta::try_days(days?.into());
+    Ages {
+        bodies: days(config.retention.bodies_days),
+        deliveries: days(config.retention.deliveries_days),
+        activities: days(config.retention.activities_days),
+    }
 }
 
 fn feed_settings(config: &Config) -> feed::Settings {

@@ -1,6 +1,8 @@
 //! The operators' commands: arguments, and what is printed. What they do stands in the library.
 
 pub(crate) mod deliveries;
+pub(crate) mod prune;
+pub(crate) mod rebuild;
 mod rows;
 
 use anyhow::{Context, bail};

@@ -115,9 +115,23 @@ async fn link_places(
     {
         return Ok(None);
     }
+    let held = held.iter().map(|row| row.site_id.0).collect();
+    declare(transaction, wanted, held, at).await.map(Some)
+}
+
+/// Makes `wanted` the operator's word on places; `held` are the sites that it spoke of before. Gives the activities that
+/// tell what moved.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn declare(
+    transaction: &impl ConnectionTrait,
+    wanted: Vec<(SiteKey, place_link::Model)>,
+    held: Vec<Uuid>,
+    at: DateTime<Utc>,
+) -> Result<Vec<activity::Model>, DbErr> {
     let mut sites: Vec<Uuid> = held
-        .iter()
-        .map(|row| row.site_id.0)
+        .into_iter()
         .chain(wanted.iter().map(|(_, row)| row.site_id.0))
         .collect();
     sites.sort_unstable();
@@ -138,7 +152,7 @@ async fn link_places(
         .execute_raw(Statement::from_string(backend, "DELETE FROM place_link"))
         .await?;
     bulk::write::<place_link::Entity>(transaction, &rows, &[], Existing::Replace).await?;
-    Ok(Some(activities))
+    Ok(activities)
 }
 
 /// The rows that say what `declared` says, each with the words that name its site.

@@ -29,7 +29,7 @@ use crate::domain::filter::{Filter, Test};
 use crate::domain::key::Key;
 use crate::domain::page::{self, Order, Page, Position, Slice};
 use crate::domain::scope::Scope;
-use crate::domain::{self, read};
+use crate::domain::{self, journal, read};
 
 /// How many elements a page has when nothing is said.
 pub const DEFAULT_PAGE: i32 = 50;
@@ -348,6 +348,12 @@ impl<'a> Loader<'a> {
         };
         let order = feed_order();
         let page = page_of(selected, feed_position)?;
+        if let Some(Key::Int(after)) = page.after.as_ref().and_then(|after| after.first()) {
+            let earliest = journal::pruned_through(self.database).await?;
+            if *after < earliest {
+                return Err(cursor::expired(earliest));
+            }
+        }
         let slice =
             read::page::<activity::Entity>(self.scope, self.database, &filter, &order, &page)
                 .await?;
@@ -449,10 +455,26 @@ impl<'a> Loader<'a> {
             .map(|(position, row)| (cursor(&position), row))
             .unzip();
         let objects = T::load(self, rows, nodes_of::<T>(selected)).await?;
+        let history_from = self.history_from::<T>(selected).await?;
         let edges = std::iter::zip(cursors, objects)
             .map(|(cursor, node)| Edge { cursor, node })
             .collect();
-        Ok(connected(edges, slice.has_previous, slice.has_next, total))
+        let mut page = connected(edges, slice.has_previous, slice.has_next, total);
+        page.page_info.history_from = history_from;
+        Ok(page)
+    }
+
+    /// Where the kept history begins, for lists of activities that show it.
+    async fn history_from<T: Noun>(
+        &self,
+        selected: &Selected<'_>,
+    ) -> Result<Option<DateTime<Utc>>, Fault> {
+        let connection = <Connection<T> as OutputType>::type_name();
+        let info = selected.selection().below(&connection, "pageInfo");
+        if T::KIND != Kind::Activity || !info.has("PageInfo", "historyFrom") {
+            return Ok(None);
+        }
+        Ok(journal::history_from(self.database).await?)
     }
 
     /// Loads the rows of all parents at once and gives each parent its own page of them.
@@ -477,6 +499,12 @@ impl<'a> Loader<'a> {
             outlines.insert(parent, (start, cursors, slice.has_previous, slice.has_next));
         }
         let objects = T::load(self, rows, nodes_of::<T>(alias)).await?;
+        let history_from = self.history_from::<T>(alias).await?;
+        let connected = |edges, has_previous, has_next, total| {
+            let mut page = connected(edges, has_previous, has_next, total);
+            page.page_info.history_from = history_from;
+            page
+        };
         let pages: HashMap<Uuid, Arc<Connection<T>>> = outlines
             .into_iter()
             .map(|(parent, (start, cursors, has_previous, has_next))| {
@@ -551,6 +579,7 @@ fn connected<T>(
         has_previous_page,
         start_cursor: edges.first().map(|edge| edge.cursor.clone()),
         end_cursor: edges.last().map(|edge| edge.cursor.clone()),
+        history_from: None,
     };
     Connection {
         edges,

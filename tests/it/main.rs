@@ -27,7 +27,10 @@ mod migrations;
 mod nodes;
 mod place;
 mod promise;
+mod prune;
+mod rebuild;
 mod refusal;
+mod replay;
 mod simulate;
 mod urgent;
 mod writer;
@@ -53,7 +56,10 @@ fn main() -> ExitCode {
         ("migrations", migrations::tests()),
         ("place", place::tests()),
         ("promise", promise::tests()),
+        ("prune", prune::tests()),
+        ("rebuild", rebuild::tests()),
         ("refusal", refusal::tests()),
+        ("replay", replay::tests()),
         ("simulate", simulate::tests()),
         ("urgent", urgent::tests()),
         ("nodes", nodes::tests()),

@@ -101,7 +101,7 @@ fn lists_can_stand_in_a_variable() {
 #[test]
 fn an_unknown_setting_is_named_with_its_origin() {
     insta::assert_snapshot!(refusal("\n[matrix]\nmax_body = 1", &[]), @"FOLDER/caretaker.toml, line 3: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `allow_unauthenticated`, `max_body_bytes`");
-    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `data_dir`, `database_url`, `log`, `head_seconds`, `drain_seconds`, `matrix`, `urgent`, `writer`, `feed`, `graphql`, `places`, `properties`, `status_types`");
+    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `data_dir`, `database_url`, `log`, `head_seconds`, `drain_seconds`, `matrix`, `urgent`, `writer`, `feed`, `graphql`, `retention`, `places`, `properties`, `status_types`");
     insta::assert_snapshot!(refusal("", &[("CARETAKER_MATRIX__MAX_BODY", "2")]), @"CARETAKER_MATRIX__MAX_BODY: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `allow_unauthenticated`, `max_body_bytes`");
 }
 
@@ -238,6 +238,9 @@ fn the_example_shows_every_setting_with_its_default() {
     assert!(!examples.places.is_empty() && !examples.status_types.is_empty());
     assert!(!examples.properties.is_empty() && !examples.matrix.credentials.is_empty());
     assert!(!examples.urgent.credentials.is_empty());
+    let retention = &examples.retention;
+    assert!(retention.bodies_days.is_some() && retention.deliveries_days.is_some());
+    assert!(retention.activities_days.is_some());
 }
 
 /// `matrix.max_body_bytes`, …
@@ -268,6 +271,8 @@ fn settings_of_debug() -> Vec<String> {
             (4, true) => section = name.to_owned(),
             // The place of the database depends on the data folder, and lists of tables have examples.
             (4, false) if name == "database_url" || value == "[]," => {}
+            // What is not set by default has an example.
+            (_, false) if value == "None," => {}
             (4, false) => found.push(name.to_owned()),
             _ => found.push(format!("{section}.{name}")),
         }
