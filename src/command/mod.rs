@@ -3,13 +3,14 @@
 pub(crate) mod deliveries;
 pub(crate) mod prune;
 pub(crate) mod rebuild;
+mod replay;
 mod rows;
 
 use anyhow::{Context, bail};
 use caretaker::config::Config;
 use caretaker::domain::database::Database;
 use caretaker::domain::migrate;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 
 /// Opens the database that the settings name; a server may run beside it. The schema has to be this release's.
@@ -26,6 +27,11 @@ async fn open(config: &Config) -> anyhow::Result<Database> {
     Ok(database)
 }
 
+/// A time as it is printed.
+fn at(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
 /// A moment: RFC 3339, a day (its beginning, UTC), or an age such as `90m`, `12h` or `7d`.
 fn moment(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
@@ -34,7 +40,8 @@ fn moment(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(day) = text.parse::<NaiveDate>() {
         return Ok(day.and_time(chrono::NaiveTime::MIN).and_utc());
     }
-    let ages: [(char, fn(i64) -> Option<TimeDelta>); 3] = [
+    type Age = fn(i64) -> Option<TimeDelta>;
+    let ages: [(char, Age); 3] = [
         ('m', TimeDelta::try_minutes),
         ('h', TimeDelta::try_hours),
         ('d', TimeDelta::try_days),

@@ -7,10 +7,10 @@ use caretaker::config::{Config, Flags};
 use caretaker::domain::database::Database;
 use caretaker::domain::prune::Kept;
 use caretaker::operate::prune::{self, Ages};
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{TimeDelta, Utc};
 use clap::Args;
 
-use super::open;
+use super::{at, open};
 
 /// What to prune: the ages of the settings, unless they are given here.
 #[derive(Args)]
@@ -88,8 +88,4 @@ fn name(kept: Kept) -> &'static str {
         Kept::Deliveries => "deliveries",
         Kept::Activities => "activities",
     }
-}
-
-fn at(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -8,11 +8,11 @@ use caretaker::domain::database::Database;
 use caretaker::domain::rebuild::{Difference, Side};
 use caretaker::domain::writer::Clock;
 use caretaker::operate::rebuild::{self, Report};
-use chrono::{SecondsFormat, Utc};
+use chrono::Utc;
 use clap::Args;
 use secrecy::ExposeSecret;
 
-use super::{open, rows};
+use super::{at, open, rows};
 
 /// The exit code when the two differ.
 const DIFFERENT: u8 = 2;
@@ -67,8 +67,10 @@ fn tell(report: &Report) {
         );
     }
     if let Some(from) = report.whole_from {
-        let from = from.to_rfc3339_opts(SecondsFormat::Millis, true);
-        println!("history is whole from {from} on: what only older calls told differs");
+        println!(
+            "history is whole from {} on: what only older calls told differs",
+            at(from)
+        );
     }
     let difference = &report.difference;
     if difference.is_none() {

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use entity::{DeliveryId, Json, Outcome, delivery, delivery_body, delivery_key, quarantine};
+use entity::{
+    DeliveryId, Json, Outcome, QuarantineId, delivery, delivery_body, delivery_key, quarantine,
+};
 use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
@@ -64,14 +66,16 @@ pub(super) async fn store_deliveries(
     let mut held = Held::load(transaction, deliveries).await?;
     let (mut bodies, mut quarantined, mut receipts) = (Vec::new(), BTreeMap::new(), Vec::new());
     for (delivery, count) in deliveries.iter().zip(counts) {
-        let misfits = &delivery.content.misfits;
         let mut receipt = told(delivery, *count);
+        let mut is_settled = false;
         if let Some(row) = held.rows.get_mut(&delivery.id) {
             if occasion == Occasion::Arrival {
                 row.received_count += 1;
                 row.last_received_at = row.last_received_at.max(micros(delivery.received_at));
             }
             take_in(row, delivery, *count);
+            // All of it went through before: that another release reads it otherwise takes nothing back.
+            is_settled = row.quarantined == 0;
             receipt.outcome = match occasion {
                 Occasion::Replay => row.outcome,
                 _ => receipt.outcome,
@@ -88,36 +92,13 @@ pub(super) async fn store_deliveries(
                 body: delivery.body.clone(),
             });
         }
-        let now = misfits
-            .iter()
-            .enumerate()
-            .map(|(index, misfit)| quarantine_row(delivery.id, index, misfit, recorded_at));
-        let now: BTreeMap<i32, quarantine::Model> =
-            now.rev().map(|row| (row.element, row)).collect();
-        for row in held.quarantined.get_mut(&delivery.id).into_iter().flatten() {
-            if row.resolved_at.is_none() && !now.contains_key(&row.element) {
-                row.resolved_at = Some(recorded_at);
-                receipt.resolved += 1;
-                quarantined.insert(row.id, row.clone());
-            }
-        }
-        for row in now.into_values() {
-            let known = held.quarantined.entry(delivery.id).or_default();
-            match known.iter_mut().find(|known| known.id == row.id) {
-                // It went through before: that an older release reads it otherwise takes nothing back.
-                Some(known) if known.resolved_at.is_some() => continue,
-                Some(known) if (&known.path, &known.reason) == (&row.path, &row.reason) => continue,
-                Some(known) => {
-                    known.path = row.path;
-                    known.reason = row.reason;
-                    quarantined.insert(known.id, known.clone());
-                }
-                None => {
-                    quarantined.insert(row.id, row.clone());
-                    known.push(row);
-                }
-            }
-        }
+        let known = held.quarantined.entry(delivery.id).or_default();
+        let misfits: &[Misfit] = match is_settled {
+            true => &[],
+            false => &delivery.content.misfits,
+        };
+        let now = quarantine_rows(delivery.id, misfits, recorded_at);
+        receipt.resolved = set_apart(known, now, &mut quarantined, recorded_at);
         receipts.push(receipt);
     }
     let mut rows: Vec<delivery::Model> = held.rows.into_values().collect();
@@ -127,6 +108,51 @@ pub(super) async fn store_deliveries(
     bulk::write::<delivery_body::Entity>(transaction, &bodies, &[], Existing::Keep).await?;
     bulk::write::<quarantine::Entity>(transaction, &quarantined, &[], Existing::Replace).await?;
     Ok(receipts)
+}
+
+/// The quarantined elements of a delivery, by their position. Of several complaints about one the first is kept.
+fn quarantine_rows(
+    delivery: DeliveryId,
+    misfits: &[Misfit],
+    recorded_at: DateTime<Utc>,
+) -> BTreeMap<i32, quarantine::Model> {
+    let rows = misfits.iter().enumerate();
+    let rows = rows.map(|(index, misfit)| quarantine_row(delivery, index, misfit, recorded_at));
+    rows.rev().map(|row| (row.element, row)).collect()
+}
+
+/// Brings the quarantine of a delivery into line with what could not be taken in `now`; `known` is what it holds,
+/// `changed` what has to be written. Gives how many elements left it.
+fn set_apart(
+    known: &mut Vec<quarantine::Model>,
+    now: BTreeMap<i32, quarantine::Model>,
+    changed: &mut BTreeMap<QuarantineId, quarantine::Model>,
+    recorded_at: DateTime<Utc>,
+) -> usize {
+    let mut resolved = 0;
+    for row in known.iter_mut() {
+        if row.resolved_at.is_none() && !now.contains_key(&row.element) {
+            row.resolved_at = Some(recorded_at);
+            resolved += 1;
+            changed.insert(row.id, row.clone());
+        }
+    }
+    for row in now.into_values() {
+        match known.iter_mut().find(|known| known.id == row.id) {
+            Some(known) if known.resolved_at.is_some() => {}
+            Some(known) if (&known.path, &known.reason) == (&row.path, &row.reason) => {}
+            Some(known) => {
+                known.path = row.path;
+                known.reason = row.reason;
+                changed.insert(known.id, known.clone());
+            }
+            None => {
+                changed.insert(row.id, row.clone());
+                known.push(row);
+            }
+        }
+    }
+    resolved
 }
 
 /// What the database holds of the deliveries of a batch.
