@@ -58,7 +58,7 @@ impl Difference {
 }
 
 /// Compares `present` with `rebuilt`. With `adopt`, the rows of the present model are made those of the rebuilt one on
-/// the way; what has to go is left for [`Adopt::remove`].
+/// the way; what has to go is left for its `remove`.
 ///
 /// # Errors
 /// What either database says.
