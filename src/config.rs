@@ -95,6 +95,8 @@ pub struct Config {
     pub feed: Feed,
     /// The limits of `/graphql`.
     pub graphql: Graphql,
+    /// How long what is kept.
+    pub retention: Retention,
     /// The names of places, and which sites of the two platforms are one place.
     pub places: Vec<Place>,
     /// The names of Matrix properties.
@@ -222,6 +224,22 @@ pub struct Graphql {
     pub introspection: bool,
 }
 
+/// How long what is kept. Without an age it is kept for ever.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// For how many days the bytes of calls are kept. Replay and rebuild need them.
+    pub bodies_days: Option<u32>,
+    /// For how many days calls are kept, with their outcome, their quarantine and their bytes. A repeat of an older one
+    /// is still known as one.
+    pub deliveries_days: Option<u32>,
+    /// For how many days activities are kept: timelines and the feed begin there. A repeat of an older one is still
+    /// known as one.
+    pub activities_days: Option<u32>,
+    /// How often the server looks for what is too old, in seconds.
+    pub every_seconds: u32,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -241,6 +259,7 @@ impl Default for Config {
             writer: Writer::default(),
             feed: Feed::default(),
             graphql: Graphql::default(),
+            retention: Retention::default(),
             places: Vec::new(),
             properties: Vec::new(),
             status_types: Vec::new(),
@@ -337,6 +356,17 @@ impl Urgent {
     /// Whether nobody can prove to be Urgent.
     pub fn has_no_credential(&self) -> bool {
         self.credentials.is_empty() && self.issuers.is_empty() && self.basic.is_empty()
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            bodies_days: None,
+            deliveries_days: None,
+            activities_days: None,
+            every_seconds: 3_600,
+        }
     }
 }
 

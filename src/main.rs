@@ -1,5 +1,7 @@
 //! The commands: parse, call, exit.
 
+mod command;
+
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
@@ -8,7 +10,6 @@ use caretaker::config::{self, Flags, Loaded};
 use caretaker::domain::database::Database;
 use caretaker::domain::migrate;
 use caretaker::ingest::proof;
-use caretaker::operate::oauth::{Oauth, run as run_oauth};
 use caretaker::server::{self, greeting::Greeting};
 use caretaker::simulate::{self, SimulateArgs};
 use clap::{Parser, Subcommand};
@@ -44,8 +45,18 @@ enum Command {
     /// Give senders access by OAuth 2.0: the clients that may ask this server for access tokens.
     Oauth {
         #[command(subcommand)]
-        what: Oauth,
+        what: command::oauth::Oauth,
     },
+    /// Look at the calls that arrived, and drive them again.
+    Deliveries {
+        #[command(subcommand)]
+        step: command::deliveries::Step,
+    },
+    /// Take away what is older than its age, as the settings say ([retention]) or the flags. A server may run meanwhile.
+    Prune(command::prune::PruneArgs),
+    /// Fold the kept calls into an empty model beside the present one and tell the difference: exit code 0 when there
+    /// is none, 2 when there is one. A server may run meanwhile.
+    Rebuild(command::rebuild::RebuildArgs),
     /// Play both platforms against a running caretaker.
     Simulate(SimulateArgs),
 }
@@ -96,7 +107,23 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Migrate { step } => runtime.block_on(migrate(step)),
         Command::HashPassword => hash_password(),
-        Command::Oauth { what } => runtime.block_on(oauth(what)),
+        Command::Oauth { what } => {
+            let config = load(what.flags())?.config;
+            print!("{}", runtime.block_on(command::oauth::run(&config, &what))?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Deliveries { step } => {
+            let config = load(step.flags())?.config;
+            runtime.block_on(step.run(&config))
+        }
+        Command::Prune(args) => {
+            let config = load(&args.flags)?.config;
+            runtime.block_on(command::prune::run(&args, &config))
+        }
+        Command::Rebuild(args) => {
+            let config = load(&args.flags)?.config;
+            runtime.block_on(command::rebuild::run(&args, &config))
+        }
         Command::Simulate(args) => runtime.block_on(simulate::run(args)),
     }
 }
@@ -171,12 +198,6 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
         println!("{greeting}");
     })
     .await?;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn oauth(what: Oauth) -> anyhow::Result<ExitCode> {
-    let config = load(what.flags())?.config;
-    print!("{}", run_oauth(&config, &what).await?);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use sea_orm::DbBackend;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -37,6 +37,8 @@ use crate::http::webhook::Intake;
 use crate::http::websocket::Sockets;
 use crate::http::{self, graphql};
 use crate::ingest::proof::bearer::Own;
+use crate::operate::prune::{self, Ages};
+use crate::operate::replay::Replay;
 
 /// How many connections the queries share.
 const READERS: u32 = 6;
@@ -184,6 +186,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         clock: Arc::clone(&clock),
         wake: wake.clone(),
     };
+    let replay = Replay::new(database.clone(), Arc::clone(&clock), Some(wake.clone()));
     let listening = (database.backend() == DbBackend::Postgres).then(|| {
         tokio::spawn(feed::listen(
             config.database_url().expose_secret().to_owned(),
@@ -196,6 +199,13 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         .places_file
         .clone()
         .map(|path| tokio::spawn(places::watch(path, database.clone(), watched)));
+
+    let ages = ages(&config);
+    let every = Duration::from_secs(config.retention.every_seconds.into());
+    let pruning = (!ages.keep_all()).then(|| {
+        let clock = Arc::clone(&clock);
+        tokio::spawn(prune::keep_at_it(database.clone(), ages, every, clock))
+    });
 
     let (stop, stopping) = watch::channel(false);
     let (matrix, urgent) = gates;
@@ -211,6 +221,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         database.readers.clone(),
         Some(tail),
         Some(operator),
+        Some(replay),
         graphql_limits(&config),
     );
     let (open, mut all_closed) = mpsc::channel(1);
@@ -258,7 +269,8 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         if timeout(CLOSE_TIMEOUT, all_closed.recv()).await.is_err() {
             tracing::warn!("some sockets did not close in time");
         }
-        for task in [listening, watching, reloading].into_iter().flatten() {
+        let tasks = [listening, watching, reloading, pruning];
+        for task in tasks.into_iter().flatten() {
             task.abort();
         }
         if timeout(CLOSE_TIMEOUT, database.close()).await.is_err() {
@@ -341,6 +353,15 @@ fn unasked(part: &str, ended: Result<(), JoinError>) -> anyhow::Error {
 
 fn names_places(config: &Config) -> bool {
     !config.places.is_empty() || !config.properties.is_empty()
+}
+
+fn ages(config: &Config) -> Ages {
+    let days = |days: Option<u32>| TimeDelta::try_days(days?.into());
+    Ages {
+        bodies: days(config.retention.bodies_days),
+        deliveries: days(config.retention.deliveries_days),
+        activities: days(config.retention.activities_days),
+    }
 }
 
 fn feed_settings(config: &Config) -> feed::Settings {

@@ -2,11 +2,13 @@
 //! No behaviour and no API types live here; the rules are in `caretaker::domain`.
 
 pub mod activity;
+pub mod activity_key;
 pub mod activity_link;
 pub mod building;
 pub mod chase;
 pub mod delivery;
 pub mod delivery_body;
+pub mod delivery_key;
 pub mod enums;
 pub mod ids;
 pub mod incident;

@@ -5,6 +5,7 @@
 mod dialect;
 mod m20261122_1_model;
 mod m20261122_2_oauth;
+mod m20261122_3_operate;
 mod m20261122_4_contract;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager};
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261122_1_model::Migration),
             Box::new(m20261122_2_oauth::Migration),
+            Box::new(m20261122_3_operate::Migration),
             Box::new(m20261122_4_contract::Migration),
         ]
     }

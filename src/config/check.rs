@@ -90,6 +90,25 @@ fn bounds(config: &Config) -> Result<(), String> {
             config.graphql.timeout_seconds as usize,
         ),
     ];
+    let ages = [
+        ("retention.bodies_days", config.retention.bodies_days),
+        (
+            "retention.deliveries_days",
+            config.retention.deliveries_days,
+        ),
+        (
+            "retention.activities_days",
+            config.retention.activities_days,
+        ),
+        (
+            "retention.every_seconds",
+            Some(config.retention.every_seconds),
+        ),
+    ];
+    let ages = ages
+        .iter()
+        .filter_map(|(name, age)| Some((*name, (*age)? as usize)));
+    let counts: Vec<(&str, usize)> = counts.into_iter().chain(ages).collect();
     if let Some((name, _)) = counts.iter().find(|(_, value)| *value == 0) {
         return Err(format!("`{name}` is 0 and must be at least 1"));
     }

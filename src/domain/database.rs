@@ -42,6 +42,8 @@ pub struct Database {
     pub feed: DatabaseConnection,
     /// The one connection that writes; only the writer and commands beside the server use it.
     pub writer: DatabaseConnection,
+    /// Whether it is the side database of a rebuild: its writer keeps nobody else's waiting.
+    pub(super) is_side: bool,
 }
 
 impl Database {
@@ -50,17 +52,34 @@ impl Database {
     /// # Errors
     /// When the database cannot be reached or the URL is of another kind.
     pub async fn open(url: &str, readers: u32) -> Result<Self, OpenError> {
+        Self::open_in(url, readers, None).await
+    }
+
+    /// Opens the side database of a rebuild: a schema of the PostgreSQL database at `url`.
+    pub(super) async fn open_side(url: &str, schema: &str) -> Result<Self, OpenError> {
+        Self::open_in(url, 1, Some(schema)).await
+    }
+
+    async fn open_in(url: &str, readers: u32, schema: Option<&str>) -> Result<Self, OpenError> {
+        let options = |role, connections| {
+            let mut options = options(url, role, connections);
+            if let Some(schema) = schema {
+                options.set_schema_search_path(schema);
+            }
+            options
+        };
         // A pool tries until its patience is at an end and then says only that it is.
         if DbBackend::Postgres.is_prefix_of(url) {
             probe(url).await?;
         }
-        let writer = SeaOrm::connect(options(url, Role::Writer, 1)).await?;
-        let readers = SeaOrm::connect(options(url, Role::Reader, readers.max(1))).await?;
-        let feed = SeaOrm::connect(options(url, Role::Reader, FEED)).await?;
+        let writer = SeaOrm::connect(options(Role::Writer, 1)).await?;
+        let readers = SeaOrm::connect(options(Role::Reader, readers.max(1))).await?;
+        let feed = SeaOrm::connect(options(Role::Reader, FEED)).await?;
         Ok(Self {
             readers,
             feed,
             writer,
+            is_side: schema.is_some(),
         })
     }
 

@@ -1,4 +1,6 @@
-//! A call on its way to the writer: who sent it, its bytes, and what the decoder made of them.
+//! A call on its way to the writer: who sent it, its bytes, and what the decoder made of them. `read` finds kept ones.
+
+pub mod read;
 
 use std::sync::Arc;
 
@@ -65,4 +67,19 @@ pub struct Receipt {
     pub outcome: Outcome,
     /// Elements quarantined, including those the database refused.
     pub quarantined: usize,
+    /// Facts that were news.
+    pub applied: usize,
+    /// Elements that had been quarantined before and went through this time.
+    pub resolved: usize,
+}
+
+/// Why a delivery is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// It arrived, perhaps not for the first time.
+    Arrival,
+    /// It is kept and is driven again: it did not come once more.
+    Replay,
+    /// It is folded into a side database, where only the model counts and no call is kept.
+    Rebuild,
 }

@@ -1,5 +1,6 @@
 //! The spine read in commit order: the tip, and pages of activities by seq.
 
+use chrono::{DateTime, Utc};
 use entity::activity;
 use sea_orm::sea_query::Condition;
 use sea_orm::{
@@ -9,7 +10,12 @@ use sea_orm::{
 
 use super::scope::Scope;
 
-/// The seq of the latest activity; 0 when there is none.
+/// The setting that holds the seq up to which the history was pruned: seqs have gaps, it cannot be inferred.
+pub(super) const PRUNED_THROUGH: &str = "pruned_through_seq";
+/// The setting that holds the time from which on all activities are kept.
+pub(super) const HISTORY_FROM: &str = "history_from";
+
+/// The seq of the latest activity; 0 when there never was one.
 ///
 /// # Errors
 /// What the database says.
@@ -19,10 +25,11 @@ pub async fn tip(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
         "SELECT seq FROM activity ORDER BY seq DESC LIMIT 1",
     );
     let row = connection.query_one_raw(latest).await?;
-    Ok(row
-        .map(|row| row.try_get_by_index(0))
-        .transpose()?
-        .unwrap_or(0))
+    match row {
+        Some(row) => row.try_get_by_index(0),
+        // Where all of it was pruned, the next one comes after that.
+        None => pruned_through(connection).await,
+    }
 }
 
 /// The activities with `after < seq <= through` for which `condition` holds, in seq order, at most `limit`.
@@ -53,8 +60,24 @@ pub async fn page(
 /// # Errors
 /// What the database says.
 pub async fn pruned_through(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
-    let row = entity::setting::Entity::find_by_id("pruned_through_seq".to_owned())
+    let value = setting(connection, PRUNED_THROUGH).await?;
+    Ok(value.and_then(|value| value.parse().ok()).unwrap_or(0))
+}
+
+/// The time from which on all activities are kept, by when they were recorded; none when all there ever were are.
+///
+/// # Errors
+/// What the database says.
+pub async fn history_from(
+    connection: &impl ConnectionTrait,
+) -> Result<Option<DateTime<Utc>>, DbErr> {
+    let value = setting(connection, HISTORY_FROM).await?;
+    Ok(value.and_then(|value| value.parse().ok()))
+}
+
+async fn setting(connection: &impl ConnectionTrait, name: &str) -> Result<Option<String>, DbErr> {
+    let row = entity::setting::Entity::find_by_id(name.to_owned())
         .one(connection)
         .await?;
-    Ok(row.and_then(|row| row.value.parse().ok()).unwrap_or(0))
+    Ok(row.map(|row| row.value))
 }

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::batch;
 use super::database::Database;
-use super::delivery::{Delivery, Receipt};
+use super::delivery::{Delivery, Occasion, Receipt};
 use super::failure::{self, Failure};
 
 /// How many bytes of bodies one transaction takes, unless a single delivery has more.
@@ -145,7 +145,7 @@ async fn run(
             // The room is given back with the answer.
             answers.push((job.answer, job.room));
         }
-        let results = write(&database, &deliveries, &clock).await;
+        let results = drive(&database, &deliveries, &clock, Occasion::Arrival).await;
         wake.send_replace(());
         for ((answer, _room), result) in answers.into_iter().zip(results) {
             // A caller that has gone away learns nothing; its delivery is stored all the same.
@@ -155,15 +155,16 @@ async fn run(
 }
 
 /// Writes `deliveries` in order; when data of one is refused, halves find it and the others go through.
-async fn write(
+pub async fn drive(
     database: &Database,
     deliveries: &[Delivery],
     clock: &Clock,
+    occasion: Occasion,
 ) -> Vec<Result<Receipt, Unavailable>> {
     let mut results = Vec::with_capacity(deliveries.len());
     let mut parts = transactions(deliveries);
     while let Some(part) = parts.pop_front() {
-        match write_retrying(database, part, clock).await {
+        match write_retrying(database, part, clock, occasion).await {
             Ok(receipts) => results.extend(receipts.into_iter().map(Ok)),
             // What only some delivery causes must not cost the others their answer.
             Err(error) if failure::classify(&error) == Failure::Unclear && part.len() > 1 => {
@@ -173,7 +174,7 @@ async fn write(
                 parts.push_front(first);
             }
             Err(error) if failure::classify(&error) == Failure::Data => match part {
-                [one] => results.push(quarantine(database, one, &error, clock).await),
+                [one] => results.push(quarantine(database, one, &error, clock, occasion).await),
                 _ => {
                     let (first, second) = part.split_at(part.len() / 2);
                     parts.push_front(second);
@@ -211,12 +212,16 @@ async fn write_retrying(
     database: &Database,
     deliveries: &[Delivery],
     clock: &Clock,
+    occasion: Occasion,
 ) -> Result<Vec<Receipt>, DbErr> {
-    retrying(|| batch::write(database, deliveries, clock())).await
+    retrying(|| batch::write_on(database, deliveries, clock(), occasion)).await
 }
 
 /// Runs `transaction` again while it loses against others, a few times.
-async fn retrying<T, F: Future<Output = Result<T, DbErr>>>(
+///
+/// # Errors
+/// Those of the last attempt.
+pub async fn retrying<T, F: Future<Output = Result<T, DbErr>>>(
     transaction: impl Fn() -> F,
 ) -> Result<T, DbErr> {
     let mut attempt = 0;
@@ -238,6 +243,7 @@ async fn quarantine(
     delivery: &Delivery,
     error: &DbErr,
     clock: &Clock,
+    occasion: Occasion,
 ) -> Result<Receipt, Unavailable> {
     tracing::error!(%error, delivery = %delivery.id.0, "the database refused a delivery; its elements are tried singly");
     let mut delivery = delivery.clone();
@@ -265,7 +271,8 @@ async fn quarantine(
         }
     }
     delivery.content.misfits.extend(refused);
-    let result = match write_retrying(database, std::slice::from_ref(&delivery), clock).await {
+    let one = std::slice::from_ref(&delivery);
+    let result = match write_retrying(database, one, clock, occasion).await {
         Err(error) if failure::classify(&error) == Failure::Data => {
             // Each element is taken alone but not together: none is lost, all are set apart.
             let facts = std::mem::take(&mut delivery.content.facts);
@@ -274,7 +281,8 @@ async fn quarantine(
                 .map(|(element, _)| batch::refused(&delivery, *element))
                 .collect::<Vec<_>>();
             delivery.content.misfits.extend(refused);
-            write_retrying(database, std::slice::from_ref(&delivery), clock).await
+            let one = std::slice::from_ref(&delivery);
+            write_retrying(database, one, clock, occasion).await
         }
         result => result,
     };

@@ -33,6 +33,8 @@ pub enum Event {
     Activity(Arc<activity::Model>),
     /// Nothing that fits happened up to this seq: the cursor of a quiet stream does not age.
     Heartbeat(i64),
+    /// What comes next was pruned before it could be read: all after this seq is kept. The stream ends with it.
+    Expired(i64),
 }
 
 /// Why a stream cannot start.
@@ -93,7 +95,11 @@ pub async fn follow(
             let through = tail.tip();
             while last < through {
                 match backlog(&readers, &follow, last, through).await {
-                    Ok(page) => {
+                    Ok((_, earliest)) if earliest > last => {
+                        yield Event::Expired(earliest);
+                        return;
+                    }
+                    Ok((page, _)) => {
                         let full = page.len() as u64 == PAGE;
                         let read = if full { page.last().map_or(through, |row| row.seq) } else { through };
                         for row in page {
@@ -137,7 +143,9 @@ async fn backlog(
     follow: &Follow,
     after: i64,
     through: i64,
-) -> Result<Vec<activity::Model>, DbErr> {
+) -> Result<(Vec<activity::Model>, i64), DbErr> {
     let condition = follow.filter.to_condition();
-    journal::page(readers, &follow.scope, condition, after, through, PAGE).await
+    let page = journal::page(readers, &follow.scope, condition, after, through, PAGE).await?;
+    // Asked after the page was read: what was pruned by then may be missing in it.
+    Ok((page, journal::pruned_through(readers).await?))
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_graphql::{Object, OutputType, SimpleObject, TypeName};
+use chrono::{DateTime, Utc};
 
 /// Where a page stands in its list.
 #[derive(Clone, Debug, SimpleObject)]
@@ -16,6 +17,9 @@ pub struct PageInfo {
     pub start_cursor: Option<String>,
     /// The cursor of the last element of this page; null when the page is empty.
     pub end_cursor: Option<String>,
+    /// In timelines and in the feed: only what was recorded from this time on is kept whole (UTC). Null when nothing was
+    /// ever pruned, and in every other list.
+    pub history_from: Option<DateTime<Utc>>,
 }
 
 /// An element of a page.

@@ -53,6 +53,17 @@ pub fn feed(seq: i64) -> String {
     URL_SAFE_NO_PAD.encode(format!("{FEED}{seq}"))
 }
 
+/// What is said of a feed cursor before the kept history: all after `earliest` is kept.
+pub(super) fn expired(earliest: i64) -> Fault {
+    Fault {
+        detail: Some(("earliestCursor", feed(earliest))),
+        ..Fault::new(
+            ErrorCode::CursorExpired,
+            "the cursor is older than the history that is kept",
+        )
+    }
+}
+
 /// The number in a feed cursor.
 ///
 /// # Errors

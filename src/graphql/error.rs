@@ -16,6 +16,8 @@ pub enum ErrorCode {
     CursorInvalid,
     /// The cursor is older than the history that is kept; the earliest valid one is in `extensions.earliestCursor`.
     CursorExpired,
+    /// What was asked for is no longer kept.
+    HistoryPruned,
     /// The request asks for more than is allowed at once.
     LimitExceeded,
     /// The database does not answer now; the same request may succeed later.
@@ -26,10 +28,11 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::BadInput,
         Self::CursorInvalid,
         Self::CursorExpired,
+        Self::HistoryPruned,
         Self::LimitExceeded,
         Self::DatabaseAway,
         Self::Internal,
@@ -41,6 +44,7 @@ impl ErrorCode {
             Self::BadInput => "BAD_INPUT",
             Self::CursorInvalid => "CURSOR_INVALID",
             Self::CursorExpired => "CURSOR_EXPIRED",
+            Self::HistoryPruned => "HISTORY_PRUNED",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
             Self::DatabaseAway => "DATABASE_AWAY",
             Self::Internal => "INTERNAL",

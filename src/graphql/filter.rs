@@ -235,6 +235,8 @@ filters! {
         operation: OperationComparison = Operation,
         /// What became of it.
         outcome: OutcomeComparison = Outcome,
+        /// The name of the credential that proved the sender.
+        credential: StringComparison = Credential,
         /// When it came first.
         received_at: TimeComparison = ReceivedAt,
     }

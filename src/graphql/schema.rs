@@ -17,6 +17,7 @@ use crate::domain::operator::Operator;
 use crate::domain::scope::Scope;
 use crate::domain::table::Connection;
 use crate::feed::Tail;
+use crate::operate::replay::Replay;
 
 type Inner = async_graphql::Schema<Query, Mutation, Subscription>;
 
@@ -37,11 +38,13 @@ impl std::fmt::Debug for Schema {
 }
 
 impl Schema {
-    /// A schema that reads from `readers`, whose subscriptions follow `tail` and whose mutations `operator` takes in.
+    /// A schema that reads from `readers`, whose subscriptions follow `tail`, and through which operators decide on places
+    /// (`operator`) and drive calls again (`replay`).
     pub fn new(
         readers: Connection,
         tail: Option<Tail>,
         operator: Option<Operator>,
+        replay: Option<Replay>,
         limits: Limits,
     ) -> Self {
         let mut builder = builder()
@@ -59,6 +62,9 @@ impl Schema {
         }
         if let Some(operator) = operator {
             builder = builder.data(operator);
+        }
+        if let Some(replay) = replay {
+            builder = builder.data(replay);
         }
         Self {
             inner: builder.finish(),
@@ -169,7 +175,7 @@ fn refusal(fault: &Fault) -> Response {
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    Inner::build(Query::default(), Mutation, Subscription)
+    Inner::build(Query::default(), Mutation::default(), Subscription)
         .register_output_type::<super::node::Node>()
         .disable_suggestions()
 }

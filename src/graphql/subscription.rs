@@ -137,6 +137,7 @@ async fn step(context: &Context<'_>, event: &Event) -> Result<ActivityEvent, Fau
     let (seq, row) = match event {
         Event::Activity(row) => (row.seq, Some(row)),
         Event::Heartbeat(seq) => (*seq, None),
+        Event::Expired(earliest) => return Err(cursor::expired(*earliest)),
     };
     let loader = Loader::of(context)?;
     for (name, aliases) in relations(&selection, "ActivityEvent") {
@@ -159,13 +160,7 @@ async fn step(context: &Context<'_>, event: &Event) -> Result<ActivityEvent, Fau
 
 fn fault_of(error: FeedError) -> Fault {
     match error {
-        FeedError::CursorExpired { earliest } => Fault {
-            detail: Some(("earliestCursor", cursor::feed(earliest))),
-            ..Fault::new(
-                ErrorCode::CursorExpired,
-                "the cursor is older than the history that is kept",
-            )
-        },
+        FeedError::CursorExpired { earliest } => cursor::expired(earliest),
         FeedError::Database(error) => error.into(),
     }
 }

@@ -2,10 +2,10 @@
 //! by the same function when the model is rebuilt.
 
 use chrono::{DateTime, Utc};
-use entity::{Operation, Source};
+use entity::{Operation, Source, delivery as kept};
 
 use super::proof::Proven;
-use super::{Fault, Unusable, canonical, matrix, urgent};
+use super::{Fault, Unusable, canonical, matrix, time, urgent};
 use crate::domain::delivery::{Content, Delivery};
 use crate::domain::id;
 
@@ -74,6 +74,18 @@ pub fn delivery(
         content,
     };
     (delivery, fault)
+}
+
+/// A kept call, read again as this release reads it: with the time and the credential that it came with.
+pub fn again(row: &kept::Model, body: Vec<u8>) -> Delivery {
+    let signed_at = row.signed_at.clone();
+    let proven = Proven {
+        credential: row.credential.clone(),
+        position: u32::try_from(row.credential_position).unwrap_or(u32::MAX),
+        signed_time: signed_at.as_deref().and_then(|at| time::date_time(at).ok()),
+        signed_at,
+    };
+    delivery(row.operation, proven, body, row.received_at).0
 }
 
 #[cfg(test)]

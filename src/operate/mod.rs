@@ -1,3 +1,7 @@
-//! What operators run beside the server: each command opens the database itself and takes turns with the writer.
+//! What operators run, beside a server or within one: kept calls driven again, the model rebuilt from them,
+//! what is too old taken away.
+//! It joins the decoders with the writer's own way of storing; the SQL stands in `domain`.
 
-pub mod oauth;
+pub mod prune;
+pub mod rebuild;
+pub mod replay;

@@ -36,7 +36,10 @@ mod oauth_refresh;
 mod place;
 mod promise;
 mod proof;
+mod prune;
+mod rebuild;
 mod refusal;
+mod replay;
 mod simulate;
 mod status_type;
 mod tls;
@@ -73,7 +76,10 @@ fn main() -> ExitCode {
         ("place", place::tests()),
         ("promise", promise::tests()),
         ("proof", proof::tests()),
+        ("prune", prune::tests()),
+        ("rebuild", rebuild::tests()),
         ("refusal", refusal::tests()),
+        ("replay", replay::tests()),
         ("simulate", simulate::tests()),
         ("status_type", status_type::tests()),
         ("tls", tls::tests()),

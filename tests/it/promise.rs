@@ -34,7 +34,7 @@ pub fn tests() -> Vec<Case> {
 
 /// One call: a batch of Matrix, or a call of Urgent to the user of a credential, signed at a time.
 #[derive(Clone, Debug)]
-enum Sent {
+pub enum Sent {
     Matrix(Value),
     Urgent(&'static str, Call, String, Value),
 }
@@ -107,7 +107,7 @@ fn user(name: &str) -> Pair {
     Pair::new(name, format!("secret of {name}"))
 }
 
-async fn start(database: &TestDatabase) -> anyhow::Result<TestServer> {
+pub async fn start(database: &TestDatabase) -> anyhow::Result<TestServer> {
     TestServer::start_with(database, |config| {
         config.urgent.grace_seconds = u32::MAX;
         let users = ["amy", "bob"].map(|name| urgent_credential(name, &user(name)));
@@ -124,7 +124,7 @@ async fn start(database: &TestDatabase) -> anyhow::Result<TestServer> {
     .await
 }
 
-async fn send(client: &Client, call: &Sent) -> anyhow::Result<()> {
+pub async fn send(client: &Client, call: &Sent) -> anyhow::Result<()> {
     let answer = match call {
         Sent::Matrix(batch) => client.matrix(batch).await?,
         Sent::Urgent(name, call, at, body) => {
@@ -196,7 +196,7 @@ fn in_order(calls: &[Sent]) -> Vec<Vec<Sent>> {
 }
 
 /// Every call at least once and about every second one more often, in groups of up to eight.
-fn disorder(calls: &[Sent], seed: u64) -> Vec<Vec<Sent>> {
+pub fn disorder(calls: &[Sent], seed: u64) -> Vec<Vec<Sent>> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut below = |limit: usize| {
         state ^= state << 13;
@@ -220,7 +220,7 @@ fn disorder(calls: &[Sent], seed: u64) -> Vec<Vec<Sent>> {
 }
 
 /// About sixty calls that get in each other's way wherever the rules allow it.
-fn calls() -> Vec<Sent> {
+pub fn calls() -> Vec<Sent> {
     let mut calls = batches();
     calls.extend(descriptions());
     calls.extend(acts());

@@ -105,7 +105,7 @@ fn lists_can_stand_in_a_variable() {
 #[test]
 fn an_unknown_setting_is_named_with_its_origin() {
     insta::assert_snapshot!(refusal("\n[matrix]\nmax_body = 1", &[]), @"FOLDER/caretaker.toml, line 3: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `issuers`, `event_hubs`, `iot`, `iot_skew_seconds`, `allow_from`, `allow_unauthenticated`, `max_body_bytes`");
-    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `webhook_listen`, `tls`, `data_dir`, `database_url`, `log`, `head_seconds`, `drain_seconds`, `trusted_proxies`, `failures_per_minute`, `matrix`, `urgent`, `oauth`, `writer`, `feed`, `graphql`, `places`, `properties`, `status_types`");
+    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `webhook_listen`, `tls`, `data_dir`, `database_url`, `log`, `head_seconds`, `drain_seconds`, `trusted_proxies`, `failures_per_minute`, `matrix`, `urgent`, `oauth`, `writer`, `feed`, `graphql`, `retention`, `places`, `properties`, `status_types`");
     insta::assert_snapshot!(refusal("", &[("CARETAKER_MATRIX__MAX_BODY", "2")]), @"CARETAKER_MATRIX__MAX_BODY: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `issuers`, `event_hubs`, `iot`, `iot_skew_seconds`, `allow_from`, `allow_unauthenticated`, `max_body_bytes`");
 }
 
@@ -267,6 +267,9 @@ fn the_example_shows_every_setting_with_its_default() {
     assert!(examples.database_url.is_some());
     assert!(!examples.urgent.basic.is_empty());
     assert!(!examples.matrix.event_hubs.is_empty() && !examples.matrix.iot.is_empty());
+    let retention = &examples.retention;
+    assert!(retention.bodies_days.is_some() && retention.deliveries_days.is_some());
+    assert!(retention.activities_days.is_some());
 }
 
 /// `matrix.max_body_bytes`, …
@@ -296,7 +299,8 @@ fn settings_of_debug() -> Vec<String> {
         match (depth, value.ends_with('{')) {
             (4, true) => section = name.to_owned(),
             // What has no default and lists of tables have examples.
-            (4, false) if value == "None," || value == "[]," => {}
+            (4, false) if value == "[]," => {}
+            (_, false) if value == "None," => {}
             (4, false) => found.push(name.to_owned()),
             _ => found.push(format!("{section}.{name}")),
         }

@@ -1,21 +1,24 @@
 //! One transaction: lock, load, fold, store, commit.
 
+mod again;
 mod apply;
 mod receipt;
 mod session;
 #[cfg(test)]
 mod tests;
+mod touched;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
 
+pub use self::again::{Again, rehearse, replay};
 use self::apply::{Applied, Call};
 pub use self::receipt::refused;
 pub use self::session::{CHANNEL, begin, notify, recorded_at};
 use super::database::Database;
-use super::delivery::{Delivery, Receipt};
+use super::delivery::{Delivery, Occasion, Receipt};
 use super::fact::Fact;
 use super::{load, store};
 
@@ -28,22 +31,39 @@ pub async fn write(
     deliveries: &[Delivery],
     now: DateTime<Utc>,
 ) -> Result<Vec<Receipt>, DbErr> {
+    write_on(database, deliveries, now, Occasion::Arrival).await
+}
+
+/// The same on any occasion.
+///
+/// # Errors
+/// As [`write`].
+pub async fn write_on(
+    database: &Database,
+    deliveries: &[Delivery],
+    now: DateTime<Utc>,
+    occasion: Occasion,
+) -> Result<Vec<Receipt>, DbErr> {
     let transaction = begin(database).await?;
     let recorded_at = recorded_at(&transaction, now).await?;
-    let calls: Vec<Call> = deliveries
-        .iter()
-        .map(|delivery| Call {
-            delivery: Some(delivery.id),
-            facts: facts_of(&delivery.content.facts),
-        })
-        .collect();
-    let applied = load_and_apply(&transaction, calls, recorded_at).await?;
+    let applied = load_and_apply(&transaction, calls(deliveries), recorded_at).await?;
     store::store(&transaction, &applied.state, &applied.activities).await?;
+    let counts = &applied.counts;
     let receipts =
-        receipt::store_deliveries(&transaction, deliveries, &applied.counts, recorded_at).await?;
-    notify(&transaction, &applied.activities).await?;
+        receipt::store_deliveries(&transaction, deliveries, counts, recorded_at, occasion).await?;
+    if occasion != Occasion::Rebuild {
+        notify(&transaction, &applied.activities).await?;
+    }
     transaction.commit().await?;
     Ok(receipts)
+}
+
+fn calls(deliveries: &[Delivery]) -> Vec<Call> {
+    let call = |delivery: &Delivery| Call {
+        delivery: Some(delivery.id),
+        facts: facts_of(&delivery.content.facts),
+    };
+    deliveries.iter().map(call).collect()
 }
 
 fn facts_of(facts: &[(usize, Arc<Fact>)]) -> Vec<Arc<Fact>> {

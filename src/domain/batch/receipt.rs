@@ -1,14 +1,17 @@
 //! What became of each delivery: its row, its body, its quarantined elements, and the receipt for its caller.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use entity::{DeliveryId, Json, Outcome, delivery, delivery_body, quarantine};
+use entity::{
+    DeliveryId, Json, Outcome, QuarantineId, delivery, delivery_body, delivery_key, quarantine,
+};
 use sea_orm::{DatabaseTransaction, DbErr};
+use uuid::Uuid;
 
 use super::session::micros;
 use crate::domain::bulk::{self, Existing, Keys};
-use crate::domain::delivery::{Delivery, Misfit, Receipt};
+use crate::domain::delivery::{Delivery, Misfit, Occasion, Receipt};
 use crate::domain::fold::Verdict;
 use crate::domain::id;
 
@@ -30,6 +33,11 @@ impl Count {
         }
     }
 
+    /// Whether all of it was known.
+    fn is_no_news(self) -> bool {
+        self.facts == self.duplicates
+    }
+
     fn outcome(self, misfits: usize) -> Outcome {
         match (self.facts, misfits) {
             (0, 1..) => Outcome::Rejected,
@@ -47,57 +55,198 @@ pub(super) async fn store_deliveries(
     deliveries: &[Delivery],
     counts: &[Count],
     recorded_at: DateTime<Utc>,
+    occasion: Occasion,
 ) -> Result<Vec<Receipt>, DbErr> {
-    let ids: Vec<uuid::Uuid> = deliveries.iter().map(|delivery| delivery.id.0).collect();
-    let mut rows: HashMap<DeliveryId, delivery::Model> =
-        bulk::rows::<delivery::Entity>(transaction, "id IN {0}", &[Keys::Uuids(&ids)])
-            .await?
-            .into_iter()
-            .map(|row| (row.id, row))
-            .collect();
-    let (mut bodies, mut quarantined, mut receipts) = (Vec::new(), Vec::new(), Vec::new());
+    if occasion == Occasion::Rebuild {
+        let pairs = deliveries.iter().zip(counts);
+        return Ok(pairs
+            .map(|(delivery, count)| told(delivery, *count))
+            .collect());
+    }
+    let mut held = Held::load(transaction, deliveries).await?;
+    let (mut bodies, mut quarantined, mut receipts) = (Vec::new(), BTreeMap::new(), Vec::new());
     for (delivery, count) in deliveries.iter().zip(counts) {
-        let misfits = &delivery.content.misfits;
-        match rows.get_mut(&delivery.id) {
-            Some(row) => {
+        let mut receipt = told(delivery, *count);
+        let mut is_settled = false;
+        if let Some(row) = held.rows.get_mut(&delivery.id) {
+            if occasion == Occasion::Arrival {
                 row.received_count += 1;
                 row.last_received_at = row.last_received_at.max(micros(delivery.received_at));
-                // A repeat changes nothing; unless it went better this time, the first outcome stands.
-                if count.facts > count.duplicates {
-                    *row = delivery::Model {
-                        received_at: row.received_at,
-                        last_received_at: row.last_received_at,
-                        received_count: row.received_count,
-                        ..new_row(delivery, *count)
-                    };
-                }
             }
-            None => {
-                rows.insert(delivery.id, new_row(delivery, *count));
-                bodies.push(delivery_body::Model {
-                    delivery_id: delivery.id,
-                    body: delivery.body.clone(),
-                });
-            }
+            take_in(row, delivery, *count);
+            // All of it went through before: that another release reads it otherwise takes nothing back.
+            is_settled = row.quarantined == 0;
+            receipt.outcome = match occasion {
+                Occasion::Replay => row.outcome,
+                _ => receipt.outcome,
+            };
+        } else if held.is_pruned(delivery.id) && count.is_no_news() {
+            // An old call whose row is no longer kept: it stays a repeat, and its bytes stay away.
+            receipt.outcome = Outcome::Duplicate;
+            receipts.push(receipt);
+            continue;
+        } else {
+            held.rows.insert(delivery.id, new_row(delivery, *count));
+            bodies.push(delivery_body::Model {
+                delivery_id: delivery.id,
+                body: delivery.body.clone(),
+            });
         }
-        quarantined.extend(
-            misfits
-                .iter()
-                .enumerate()
-                .map(|(index, misfit)| quarantine_row(delivery.id, index, misfit, recorded_at)),
-        );
-        receipts.push(Receipt {
-            id: delivery.id,
-            outcome: count.outcome(misfits.len()),
-            quarantined: misfits.len(),
-        });
+        let known = held.quarantined.entry(delivery.id).or_default();
+        let misfits: &[Misfit] = match is_settled {
+            true => &[],
+            false => &delivery.content.misfits,
+        };
+        let now = quarantine_rows(delivery.id, misfits, recorded_at);
+        receipt.resolved = set_apart(known, now, &mut quarantined, recorded_at);
+        receipts.push(receipt);
     }
-    let mut rows: Vec<delivery::Model> = rows.into_values().collect();
+    let mut rows: Vec<delivery::Model> = held.rows.into_values().collect();
     rows.sort_unstable_by_key(|row| row.id);
+    let quarantined: Vec<quarantine::Model> = quarantined.into_values().collect();
     bulk::write::<delivery::Entity>(transaction, &rows, &[], Existing::Replace).await?;
     bulk::write::<delivery_body::Entity>(transaction, &bodies, &[], Existing::Keep).await?;
-    bulk::write::<quarantine::Entity>(transaction, &quarantined, &[], Existing::Keep).await?;
+    bulk::write::<quarantine::Entity>(transaction, &quarantined, &[], Existing::Replace).await?;
     Ok(receipts)
+}
+
+/// The quarantined elements of a delivery, by their position. Of several complaints about one the first is kept.
+fn quarantine_rows(
+    delivery: DeliveryId,
+    misfits: &[Misfit],
+    recorded_at: DateTime<Utc>,
+) -> BTreeMap<i32, quarantine::Model> {
+    let rows = misfits.iter().enumerate();
+    let rows = rows.map(|(index, misfit)| quarantine_row(delivery, index, misfit, recorded_at));
+    rows.rev().map(|row| (row.element, row)).collect()
+}
+
+/// Brings the quarantine of a delivery into line with what could not be taken in `now`; `known` is what it holds,
+/// `changed` what has to be written. Gives how many elements left it.
+fn set_apart(
+    known: &mut Vec<quarantine::Model>,
+    now: BTreeMap<i32, quarantine::Model>,
+    changed: &mut BTreeMap<QuarantineId, quarantine::Model>,
+    recorded_at: DateTime<Utc>,
+) -> usize {
+    let mut resolved = 0;
+    for row in known.iter_mut() {
+        if row.resolved_at.is_none() && !now.contains_key(&row.element) {
+            row.resolved_at = Some(recorded_at);
+            resolved += 1;
+            changed.insert(row.id, row.clone());
+        }
+    }
+    for row in now.into_values() {
+        match known.iter_mut().find(|known| known.id == row.id) {
+            Some(known) if known.resolved_at.is_some() => {}
+            Some(known) if (&known.path, &known.reason) == (&row.path, &row.reason) => {}
+            Some(known) => {
+                known.path = row.path;
+                known.reason = row.reason;
+                changed.insert(known.id, known.clone());
+            }
+            None => {
+                changed.insert(row.id, row.clone());
+                known.push(row);
+            }
+        }
+    }
+    resolved
+}
+
+/// What the database holds of the deliveries of a batch.
+struct Held {
+    rows: HashMap<DeliveryId, delivery::Model>,
+    quarantined: HashMap<DeliveryId, Vec<quarantine::Model>>,
+    pruned: HashSet<DeliveryId>,
+}
+
+impl Held {
+    async fn load(
+        transaction: &DatabaseTransaction,
+        deliveries: &[Delivery],
+    ) -> Result<Self, DbErr> {
+        let ids: Vec<Uuid> = deliveries.iter().map(|delivery| delivery.id.0).collect();
+        let keys = [Keys::Uuids(&ids)];
+        let rows = bulk::rows::<delivery::Entity>(transaction, "id IN {0}", &keys).await?;
+        let rows: HashMap<DeliveryId, delivery::Model> =
+            rows.into_iter().map(|row| (row.id, row)).collect();
+        let (known, unknown): (Vec<Uuid>, Vec<Uuid>) = ids
+            .iter()
+            .partition(|id| rows.contains_key(&DeliveryId(**id)));
+        let mut quarantined: HashMap<DeliveryId, Vec<quarantine::Model>> = HashMap::new();
+        if !known.is_empty() {
+            let of = "delivery_id IN {0}";
+            let keys = [Keys::Uuids(&known)];
+            for row in bulk::rows::<quarantine::Entity>(transaction, of, &keys).await? {
+                quarantined.entry(row.delivery_id).or_default().push(row);
+            }
+        }
+        let mut pruned = HashSet::new();
+        if !unknown.is_empty() {
+            let keys = [Keys::Uuids(&unknown)];
+            let found = bulk::rows::<delivery_key::Entity>(transaction, "id IN {0}", &keys).await?;
+            pruned.extend(found.into_iter().map(|row| row.id));
+        }
+        Ok(Self {
+            rows,
+            quarantined,
+            pruned,
+        })
+    }
+
+    fn is_pruned(&self, id: DeliveryId) -> bool {
+        self.pruned.contains(&id)
+    }
+}
+
+fn told(delivery: &Delivery, count: Count) -> Receipt {
+    let misfits = delivery.content.misfits.len();
+    Receipt {
+        id: delivery.id,
+        outcome: count.outcome(misfits),
+        quarantined: misfits,
+        applied: count.facts - count.duplicates,
+        resolved: 0,
+    }
+}
+
+/// Takes a call that is known into its row: a repeat, or one driven again. It changes nothing there unless it went
+/// better this time.
+fn take_in(row: &mut delivery::Model, delivery: &Delivery, count: Count) {
+    let position = position(delivery);
+    if position < row.credential_position {
+        // Of the credentials that one call came under the first counts, as of the versions of an act: a rebuild has
+        // only this one to go by.
+        row.credential = delivery.credential.clone();
+        row.credential_position = position;
+    }
+    let misfits = delivery.content.misfits.len();
+    if count.is_no_news() && number(misfits) >= row.quarantined {
+        return;
+    }
+    // What this call itself told before is no duplicate of another call.
+    let own = row.events - row.quarantined;
+    let duplicates = row.duplicates + (number(count.duplicates) - own).max(0);
+    let was_conflict = row.outcome == Outcome::Conflict;
+    let fresh = new_row(delivery, count);
+    let all_known = duplicates >= number(count.facts) && count.facts > 0;
+    let outcome = match (misfits, all_known) {
+        (1.., _) => fresh.outcome,
+        (0, true) => Outcome::Duplicate,
+        (0, false) if was_conflict || count.conflicts > 0 => Outcome::Conflict,
+        (0, false) => Outcome::Applied,
+    };
+    *row = delivery::Model {
+        outcome,
+        problem: fresh.problem,
+        flags: fresh.flags,
+        events: fresh.events,
+        duplicates,
+        quarantined: fresh.quarantined,
+        ..row.clone()
+    };
 }
 
 fn new_row(delivery: &Delivery, count: Count) -> delivery::Model {
@@ -107,7 +256,7 @@ fn new_row(delivery: &Delivery, count: Count) -> delivery::Model {
         source: delivery.source,
         operation: delivery.operation,
         credential: delivery.credential.clone(),
-        credential_position: i32::try_from(delivery.credential_position).unwrap_or(i32::MAX),
+        credential_position: position(delivery),
         signed_at: delivery.signed_at.clone(),
         body_hash: delivery.body_hash.clone(),
         size: i64::try_from(delivery.body.len()).unwrap_or(i64::MAX),
@@ -142,6 +291,10 @@ fn quarantine_row(
         quarantined_at: recorded_at,
         resolved_at: None,
     }
+}
+
+fn position(delivery: &Delivery) -> i32 {
+    i32::try_from(delivery.credential_position).unwrap_or(i32::MAX)
 }
 
 fn number(count: usize) -> i32 {

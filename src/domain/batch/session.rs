@@ -30,7 +30,7 @@ pub async fn begin(database: &Database) -> Result<DatabaseTransaction, DbErr> {
         let lock = Statement::from_sql_and_values(
             DbBackend::Postgres,
             "SELECT pg_advisory_xact_lock($1)",
-            [LOCK.into()],
+            [(LOCK + i64::from(database.is_side)).into()],
         );
         transaction.execute_raw(lock).await?;
     }

@@ -38,9 +38,11 @@ async fn load_known(
     state: &mut State,
 ) -> Result<(), DbErr> {
     let backend = connection.get_database_backend();
-    let mut sql = String::from("SELECT id FROM activity WHERE ");
+    // What is no longer kept is known by its key alone: an old repeat stays a duplicate.
+    let known = "SELECT id FROM activity WHERE id IN {0} UNION ALL SELECT id FROM activity_key WHERE id IN {0}";
+    let mut sql = String::new();
     let ids = key::uuids(&keys.facts);
-    let values = bulk::place_keys(&mut sql, "id IN {0}", &[Keys::Uuids(&ids)], backend);
+    let values = bulk::place_keys(&mut sql, known, &[Keys::Uuids(&ids)], backend);
     for row in connection
         .query_all_raw(Statement::from_sql_and_values(backend, sql, values))
         .await?

@@ -263,7 +263,7 @@ fn says(link: &place_link::Model) -> (SiteId, SiteId, Option<&str>, Declarer) {
 }
 
 /// Replaces the links and moves what they move. Gives the activities that tell of it; none when nothing is said anew.
-pub(super) async fn replace(
+pub(in crate::domain) async fn replace(
     transaction: &impl ConnectionTrait,
     held: &Links,
     wanted: Links,

@@ -13,7 +13,7 @@ use crate::domain::filter::{Filter, Test};
 use crate::domain::key::Key;
 use crate::domain::page::{self, Order, Position};
 use crate::domain::table::{ActiveEnum, IdenStatic};
-use crate::domain::{self, read};
+use crate::domain::{self, journal, read};
 use crate::graphql::comparison::LONGEST_LIST;
 use crate::graphql::cursor;
 use crate::graphql::enums;
@@ -85,6 +85,12 @@ impl<'a> Loader<'a> {
         };
         let order = feed_order();
         let page = page_of(selected, feed_position)?;
+        if let Some(Key::Int(after)) = page.after.as_ref().and_then(|after| after.first()) {
+            let earliest = journal::pruned_through(self.database).await?;
+            if *after < earliest {
+                return Err(cursor::expired(earliest));
+            }
+        }
         let slice =
             read::page::<activity::Entity>(self.scope, self.database, &filter, &order, &page)
                 .await?;

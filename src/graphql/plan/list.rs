@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::OutputType;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::Loader;
@@ -11,12 +12,13 @@ use super::noun::{Column, Listed, Noun, Row};
 use super::page::page_of;
 use crate::domain::filter::Filter;
 use crate::domain::page::{self, Order, Page, Position, Slice};
-use crate::domain::read;
 use crate::domain::table::{ColumnTrait, IdenStatic};
+use crate::domain::{journal, read};
 use crate::graphql::connection::{Connection, Edge, PageInfo};
 use crate::graphql::cursor;
 use crate::graphql::error::Fault;
 use crate::graphql::filter::FilterInput;
+use crate::graphql::id::Kind;
 use crate::graphql::order::OrderInput;
 use crate::graphql::selection::{Selected, Selection};
 use crate::graphql::slot::{Fetched, Slots};
@@ -179,10 +181,26 @@ impl<'a> Loader<'a> {
             .map(|(position, row)| (cursor(&position), row))
             .unzip();
         let objects = T::load(self, rows, nodes_of::<T>(selected)).await?;
+        let history_from = self.history_from::<T>(selected).await?;
         let edges = std::iter::zip(cursors, objects)
             .map(|(cursor, node)| Edge { cursor, node })
             .collect();
-        Ok(connected(edges, slice.has_previous, slice.has_next, total))
+        let mut page = connected(edges, slice.has_previous, slice.has_next, total);
+        page.page_info.history_from = history_from;
+        Ok(page)
+    }
+
+    /// Where the kept history begins, for lists of activities that show it.
+    async fn history_from<T: Noun>(
+        &self,
+        selected: &Selected<'_>,
+    ) -> Result<Option<DateTime<Utc>>, Fault> {
+        let connection = <Connection<T> as OutputType>::type_name();
+        let info = selected.selection().below(&connection, "pageInfo");
+        if T::KIND != Kind::Activity || !info.has("PageInfo", "historyFrom") {
+            return Ok(None);
+        }
+        Ok(journal::history_from(self.database).await?)
     }
 
     /// Loads the rows of all parents at once and gives each parent its own page of them.
@@ -207,6 +225,12 @@ impl<'a> Loader<'a> {
             outlines.insert(parent, (start, cursors, slice.has_previous, slice.has_next));
         }
         let objects = T::load(self, rows, nodes_of::<T>(alias)).await?;
+        let history_from = self.history_from::<T>(alias).await?;
+        let connected = |edges, has_previous, has_next, total| {
+            let mut page = connected(edges, has_previous, has_next, total);
+            page.page_info.history_from = history_from;
+            page
+        };
         let pages: HashMap<Uuid, Arc<Connection<T>>> = outlines
             .into_iter()
             .map(|(parent, (start, cursors, has_previous, has_next))| {
@@ -255,6 +279,7 @@ fn connected<T>(
         has_previous_page,
         start_cursor: edges.first().map(|edge| edge.cursor.clone()),
         end_cursor: edges.last().map(|edge| edge.cursor.clone()),
+        history_from: None,
     };
     Connection {
         edges,

@@ -55,7 +55,13 @@ impl Estate {
         database.readers.set_metric_callback(move |info| {
             list.lock().unwrap().push(info.statement.clone());
         });
-        let schema = Schema::new(database.readers.clone(), None, None, Limits::default());
+        let schema = Schema::new(
+            database.readers.clone(),
+            None,
+            None,
+            None,
+            Limits::default(),
+        );
         Ok(Self {
             database,
             schema,

@@ -196,6 +196,7 @@ async fn an_index_serves_each_filter_alone(test: TestDatabase) -> anyhow::Result
         ("deliveries", "delivery", "source: {eq: MATRIX}".into()),
         ("deliveries", "delivery", "operation: {eq: EVENTS}".into()),
         ("deliveries", "delivery", "outcome: {eq: CONFLICT}".into()),
+        ("deliveries", "delivery", "credential: {eq: \"bus\"}".into()),
         (
             "deliveries",
             "delivery",

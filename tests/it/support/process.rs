@@ -151,6 +151,23 @@ fn plain(program: &str, folder: &Path) -> Command {
     command
 }
 
+/// Runs the program once on `database`: its exit code, and what it printed and said.
+pub async fn run(
+    database: &TestDatabase,
+    arguments: &[&str],
+) -> anyhow::Result<(Option<i32>, String, String)> {
+    let output = command(database.folder())
+        .args(arguments)
+        .args(["--database-url", database.url()])
+        .arg("--data-dir")
+        .arg(data_dir(database))
+        .output()
+        .await?;
+    let (printed, said) = (output.stdout, output.stderr);
+    let (printed, said) = (String::from_utf8(printed)?, String::from_utf8(said)?);
+    Ok((output.status.code(), printed, said))
+}
+
 /// The data folder of the processes on `database`.
 pub fn data_dir(database: &TestDatabase) -> PathBuf {
     database.folder().join("data")

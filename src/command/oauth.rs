@@ -9,15 +9,15 @@ use clap::{Args, Subcommand, ValueEnum};
 use entity::Source;
 use secrecy::ExposeSecret;
 
-use crate::config::{self, Config, Flags};
-use crate::domain::database::Database;
-use crate::domain::migrate;
-use crate::domain::oauth::read::{self, Listed};
-use crate::domain::oauth::{OauthError, write};
+use caretaker::config::{self, Config, Flags};
+use caretaker::domain::database::Database;
+use caretaker::domain::migrate;
+use caretaker::domain::oauth::read::{self, Listed};
+use caretaker::domain::oauth::{OauthError, write};
 
 /// What is to be done.
 #[derive(Debug, Subcommand)]
-pub enum Oauth {
+pub(crate) enum Oauth {
     /// Add, list, rotate and remove clients.
     Client {
         /// What.
@@ -34,7 +34,7 @@ pub enum Oauth {
 
 /// What is to be done with clients.
 #[derive(Debug, Subcommand)]
-pub enum Client {
+pub(crate) enum Client {
     /// Add a client; prints its client_id and client_secret, the secret only this once.
     Add {
         /// Its name, which deliveries record.
@@ -79,7 +79,7 @@ pub enum Client {
 /// How to end an old secret.
 #[derive(Args, Debug)]
 #[group(multiple = false)]
-pub struct Old {
+pub(crate) struct Old {
     /// End the old secret now, and make no new one.
     #[arg(long)]
     drop_old: bool,
@@ -90,7 +90,7 @@ pub struct Old {
 
 /// What is to be done with refresh tokens.
 #[derive(Debug, Subcommand)]
-pub enum RefreshToken {
+pub(crate) enum RefreshToken {
     /// Print a new refresh token of a client, only this once. Others that it has stay good.
     Issue {
         /// Its name or client_id.
@@ -104,7 +104,7 @@ pub enum RefreshToken {
 
 /// The platforms.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Platform {
+pub(crate) enum Platform {
     /// SmartClean Matrix.
     Matrix,
     /// Techniche Urgent.
@@ -113,7 +113,7 @@ pub enum Platform {
 
 impl Oauth {
     /// The settings' flags.
-    pub fn flags(&self) -> &Flags {
+    pub(crate) fn flags(&self) -> &Flags {
         match self {
             Self::Client { what } => match what {
                 Client::Add { flags, .. }
@@ -132,7 +132,7 @@ impl Oauth {
 ///
 /// # Errors
 /// In plain words, when it cannot be done.
-pub async fn run(config: &Config, what: &Oauth) -> anyhow::Result<String> {
+pub(crate) async fn run(config: &Config, what: &Oauth) -> anyhow::Result<String> {
     config::make_data_dir(config)?;
     let database = Database::open(config.database_url().expose_secret(), 1)
         .await
@@ -201,7 +201,7 @@ async fn client(
     }
 }
 
-fn shown(made: &crate::domain::oauth::Minted) -> String {
+fn shown(made: &caretaker::domain::oauth::Minted) -> String {
     format!(
         "client_id      {}\nclient_secret  {}\n",
         made.client.id,

@@ -1,0 +1,224 @@
+//! Replay: a kept call is decoded again, as this release reads it, and goes the way of a fresh one: load, fold, store,
+//! under the writer's lock. What is known stays as it is, so driving a call again twice is driving it again once.
+
+use entity::{DeliveryId, delivery};
+use tokio::sync::watch;
+
+use crate::domain::batch::{self, Again};
+use crate::domain::database::Database;
+use crate::domain::delivery::read::{self, Place, Which};
+use crate::domain::delivery::{Delivery, Occasion, Receipt};
+use crate::domain::failure::{self, Failure};
+use crate::domain::table::DbErr;
+use crate::domain::writer::{self, Clock};
+use crate::ingest::receive;
+
+/// How many deliveries are looked up at once, and how many a rehearsal holds the writer's lock for.
+const PAGE: u64 = 50;
+/// How many bytes of bodies a rehearsal takes at once, unless a single one has more.
+const MOST_BYTES: i64 = 16 * 1024 * 1024;
+
+/// Drives kept calls again.
+#[derive(Clone)]
+pub struct Replay {
+    database: Database,
+    clock: Clock,
+    /// Signalled after each call that told something new, where a feed runs in this process.
+    wake: Option<watch::Sender<()>>,
+}
+
+impl std::fmt::Debug for Replay {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Replay").finish_non_exhaustive()
+    }
+}
+
+/// What became of one call.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The delivery as it was before.
+    pub delivery: delivery::Model,
+    /// What was found.
+    pub verdict: Verdict,
+}
+
+/// What was found of a call that was to be driven again.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// It was driven again, or would be: with what changes.
+    Driven(Again),
+    /// The database refuses some of it: those elements are in quarantine now, the others went through.
+    PartlyRefused(Receipt),
+    /// In a rehearsal: the database refuses some of it; which elements is found out when it is done for good.
+    WouldBeRefused(String),
+    /// Its bytes are no longer kept.
+    BodyPruned,
+    /// The bytes that are kept are not those that came: their hash is another.
+    BodyDamaged,
+}
+
+/// Why calls could not be driven again.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The database could not be asked, or did not store.
+    #[error(transparent)]
+    Database(#[from] DbErr),
+    /// What the database refused could not be set apart.
+    #[error("the database does not store now; try again later")]
+    Away,
+}
+
+impl Replay {
+    /// Replays on `database`.
+    pub fn new(database: Database, clock: Clock, wake: Option<watch::Sender<()>>) -> Self {
+        Self {
+            database,
+            clock,
+            wake,
+        }
+    }
+
+    /// Drives one delivery again, or only tells what that would change. None when it is not known.
+    ///
+    /// # Errors
+    /// [`ReplayError`]; nothing is changed then.
+    pub async fn one(
+        &self,
+        id: DeliveryId,
+        is_rehearsal: bool,
+    ) -> Result<Option<Report>, ReplayError> {
+        let Some(row) = read::by_id(&self.database.readers, id).await? else {
+            return Ok(None);
+        };
+        let reports = self.some(vec![row], is_rehearsal).await?;
+        Ok(reports.into_iter().next())
+    }
+
+    /// Drives the deliveries that `which` names again, in the order in which they came first, and tells of each.
+    /// Of a rehearsal, those that are told at once (up to fifty) see what the ones before them would change.
+    ///
+    /// # Errors
+    /// [`ReplayError`]; what was told is done.
+    pub async fn all(
+        &self,
+        which: &Which,
+        is_rehearsal: bool,
+        mut tell: impl FnMut(&Report),
+    ) -> Result<(), ReplayError> {
+        let mut after: Option<Place> = None;
+        loop {
+            let rows = read::page(&self.database.readers, which, after, PAGE).await?;
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
+            after = Some((last.received_at, last.id));
+            for rows in portions(rows) {
+                let reports = self.some(rows, is_rehearsal).await?;
+                reports.iter().for_each(&mut tell);
+            }
+        }
+    }
+
+    async fn some(
+        &self,
+        rows: Vec<delivery::Model>,
+        is_rehearsal: bool,
+    ) -> Result<Vec<Report>, ReplayError> {
+        let ids: Vec<DeliveryId> = rows.iter().map(|row| row.id).collect();
+        let mut bodies: std::collections::HashMap<DeliveryId, Vec<u8>> =
+            read::bodies(&self.database.readers, &ids)
+                .await?
+                .into_iter()
+                .map(|body| (body.delivery_id, body.body))
+                .collect();
+        let mut ready = Vec::new();
+        let mut reports = Vec::with_capacity(rows.len());
+        for row in rows {
+            let verdict = match bodies.remove(&row.id) {
+                None => Some(Verdict::BodyPruned),
+                Some(body) => match decode(row.clone(), body).await? {
+                    delivery if delivery.id != row.id => Some(Verdict::BodyDamaged),
+                    delivery => {
+                        ready.push((reports.len(), delivery));
+                        None
+                    }
+                },
+            };
+            reports.push((row, verdict));
+        }
+        if is_rehearsal {
+            let (places, deliveries): (Vec<usize>, Vec<Delivery>) = ready.into_iter().unzip();
+            let told =
+                writer::retrying(|| batch::rehearse(&self.database, &deliveries, (self.clock)()));
+            for (place, told) in places.into_iter().zip(told.await?) {
+                let verdict = match told {
+                    Ok(again) => Verdict::Driven(again),
+                    Err(error) => Verdict::WouldBeRefused(error.to_string()),
+                };
+                if let Some((_, slot)) = reports.get_mut(place) {
+                    *slot = Some(verdict);
+                }
+            }
+        } else {
+            for (place, delivery) in ready {
+                let verdict = self.drive(&delivery).await?;
+                if let Some((_, slot)) = reports.get_mut(place) {
+                    *slot = Some(verdict);
+                }
+            }
+        }
+        let told = reports.into_iter().filter_map(|(delivery, verdict)| {
+            Some(Report {
+                delivery,
+                verdict: verdict?,
+            })
+        });
+        Ok(told.collect())
+    }
+
+    async fn drive(&self, delivery: &Delivery) -> Result<Verdict, ReplayError> {
+        let driving =
+            writer::retrying(|| batch::replay(&self.database, delivery, (self.clock)())).await;
+        let verdict = match driving {
+            Ok(again) => Verdict::Driven(again),
+            Err(error) if failure::classify(&error) == Failure::Data => {
+                let one = std::slice::from_ref(delivery);
+                let driven = writer::drive(&self.database, one, &self.clock, Occasion::Replay);
+                match driven.await.into_iter().next() {
+                    Some(Ok(receipt)) => Verdict::PartlyRefused(receipt),
+                    _ => return Err(ReplayError::Away),
+                }
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(wake) = &self.wake {
+            wake.send_replace(());
+        }
+        Ok(verdict)
+    }
+}
+
+/// A body may be large: it is decoded off the runtime's own threads.
+async fn decode(row: delivery::Model, body: Vec<u8>) -> Result<Delivery, ReplayError> {
+    let decoding = tokio::task::spawn_blocking(move || receive::again(&row, body));
+    decoding
+        .await
+        .map_err(|error| DbErr::Custom(format!("a kept call could not be decoded: {error}")).into())
+}
+
+/// Rows that share a rehearsal: not more bytes than one transaction should take.
+fn portions(rows: Vec<delivery::Model>) -> Vec<Vec<delivery::Model>> {
+    let mut portions: Vec<Vec<delivery::Model>> = Vec::new();
+    let mut room = 0;
+    for row in rows {
+        room -= row.size;
+        match portions.last_mut() {
+            Some(portion) if room >= 0 => portion.push(row),
+            _ => {
+                room = MOST_BYTES - row.size;
+                portions.push(vec![row]);
+            }
+        }
+    }
+    portions
+}
