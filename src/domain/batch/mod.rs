@@ -37,7 +37,7 @@ pub async fn write(
 /// The same on any occasion.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub async fn write_on(
     database: &Database,
     deliveries: &[Delivery],
