@@ -168,7 +168,7 @@ async fn an_unknown_setting_stops_the_start() -> anyhow::Result<()> {
     )?;
     let output = command(folder.path()).output().await?;
     assert_eq!(output.status.code(), Some(1));
-    insta::assert_snapshot!(String::from_utf8(output.stderr)?, @"caretaker: caretaker.toml, line 2: matrix.pasword: unknown field `pasword`, expected one of `credentials`, `issuers`, `event_hubs`, `iot`, `iot_skew_seconds`, `allow_from`, `allow_unauthenticated`, `max_body_bytes`");
+    insta::assert_snapshot!(String::from_utf8(output.stderr)?, @"caretaker: caretaker.toml, line 2: matrix.pasword: unknown field `pasword`, expected one of `credentials`, `event_hubs`, `iot`, `iot_skew_seconds`, `allow_from`, `issuers`, `allow_unauthenticated`, `max_body_bytes`");
     let output = command(folder.path())
         .args(["--config", "other.toml"])
         .output()
