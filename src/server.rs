@@ -263,12 +263,15 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         stopping,
         goodbye,
     };
+    let following = parts.tailing.abort_handle();
     let task = tokio::spawn(async move {
         let outcome = parts.run().await;
         // The process may end with this task: the sockets say goodbye first, or their clients see a reset.
         if timeout(CLOSE_TIMEOUT, all_closed.recv()).await.is_err() {
             tracing::warn!("some sockets did not close in time");
         }
+        // What reads the database ends before it is closed, or it takes that for an outage.
+        following.abort();
         let tasks = [listening, watching, reloading, pruning];
         for task in tasks.into_iter().flatten() {
             task.abort();

@@ -1,6 +1,7 @@
 //! P1: what was acknowledged is there after a `kill -9`, and sending everything again changes nothing. P4 beside it: a
 //! subscriber that comes back each time holds exactly what the database holds.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
@@ -34,14 +35,19 @@ pub fn tests() -> Vec<Case> {
     tests
 }
 
+/// Within this the case is over: before the runner's own deadline, which cannot say what was waited for.
+const WHOLE: Duration = Duration::from_secs(170);
+
 /// How often the server is killed.
 const KILLS: usize = 3;
 
 async fn what_was_acknowledged_outlives_kills_and_repeats(
     database: TestDatabase,
 ) -> anyhow::Result<()> {
-    let outcome = kill_and_repeat(&database).await;
-    outcome.with_context(|| {
+    let stage = Cell::new("the start");
+    let outcome = tokio::time::timeout(WHOLE, kill_and_repeat(&database, &stage)).await;
+    let outcome = outcome.with_context(|| format!("waited in vain for {}", stage.get()));
+    outcome.flatten().with_context(|| {
         let log = std::fs::read_to_string(database.folder().join("log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         let last = lines.len().saturating_sub(30);
@@ -49,7 +55,10 @@ async fn what_was_acknowledged_outlives_kills_and_repeats(
     })
 }
 
-async fn kill_and_repeat(database: &TestDatabase) -> anyhow::Result<()> {
+async fn kill_and_repeat(
+    database: &TestDatabase,
+    stage: &Cell<&'static str>,
+) -> anyhow::Result<()> {
     let front = Front::open().await?;
     let mut server = Process::start(database).await?;
     front.lead_to(&server.base)?;
@@ -72,24 +81,32 @@ async fn kill_and_repeat(database: &TestDatabase) -> anyhow::Result<()> {
         .arg(&record)
         .spawn()?;
     for kill in 1..=KILLS {
+        stage.set("acknowledgements");
         recorded(&record, kill * 40, &mut told).await?;
         front.hold();
+        stage.set("the end of a killed server");
         server.kill().await?;
+        stage.set("the next server");
         server = Process::start(database).await?;
         front.lead_to(&server.base)?;
         base.send_replace(server.base.clone());
     }
+    stage.set("the end of simulate");
     let report = report(told).await?;
     assert!(report["retries"].as_u64() > Some(0), "{report}");
 
+    stage.set("the stored calls");
     let beside = Database::open(database.url(), 1).await?;
     every_recorded_call_is_stored(&record, &beside).await?;
     let stored = stored(&server.base, None).await?;
     tip.send_replace(stored.last().cloned());
+    stage.set("the subscriber");
     assert_eq!(in_time("the subscriber's end", reading).await??, stored);
 
+    stage.set("the model");
     let before = model(&beside).await?;
     assert!(before["activity"].len() > 300 && !before["task"].is_empty());
+    stage.set("the end of the repeats");
     let again = simulate(database, &server.base)
         .arg("--replay")
         .arg(&record)
@@ -100,7 +117,9 @@ async fn kill_and_repeat(database: &TestDatabase) -> anyhow::Result<()> {
     for (table, rows) in before {
         assert!(rows == after[table], "{table} is not as it was");
     }
+    stage.set("the close of the database");
     beside.close().await;
+    stage.set("the end of the last server");
     server.kill().await
 }
 

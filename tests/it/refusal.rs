@@ -206,7 +206,7 @@ async fn a_call_without_proof_is_answered_401_and_told_how(
         let answer = Answer::of(request.send().await?).await?;
         assert_eq!(
             (answer.status, answer.header("www-authenticate")),
-            (401, "TCN realm=\"caretaker\"")
+            (401, "TCN realm=\"caretaker\", Bearer realm=\"caretaker\"")
         );
     }
     server.stop().await

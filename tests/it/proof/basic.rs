@@ -196,7 +196,10 @@ async fn urgent_may_sign_or_come_with_a_password(database: TestDatabase) -> anyh
     acknowledged(&server.urgent(Call::NoteAdded, note(1, at)).await?)?;
     let bare = server.request(Method::POST, Call::TaskCreated.path());
     let bare = Answer::of(bare.send().await?).await?;
-    refused(&bare, &format!("TCN realm=\"caretaker\", {CHALLENGE}"));
+    refused(
+        &bare,
+        &format!("TCN realm=\"caretaker\", {CHALLENGE}, Bearer realm=\"caretaker\""),
+    );
     let deliveries = server.deliveries("credential").await?;
     let expected = ["customer", "customer", "urgent"].map(|name| json!({"credential": name}));
     assert_eq!(deliveries, expected);
