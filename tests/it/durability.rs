@@ -64,6 +64,8 @@ async fn kill_and_repeat(
     front.lead_to(&server.base)?;
     // A cursor to begin with: a subscriber that has none yet cannot come back to anything.
     let mut first = Feed::open(&server.base, None).await?;
+    // What is sent before the stream has begun is not in it.
+    first.heartbeat().await?;
     let sent = server.matrix(json!([incident("b", 0, 0)])).await?;
     assert_eq!(sent.status, 200, "{sent}");
     let before = first.rows(1).await?;

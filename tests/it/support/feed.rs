@@ -15,6 +15,9 @@ const PAGE: &str = "query($after: String, $filter: ActivityFilter) {
     }
 }";
 
+/// How many heartbeats may come while activities are waited for: half a minute of the quickest.
+const MOST_HEARTBEATS: usize = 600;
+
 /// An activity: its cursor and its id.
 pub type Row = (String, String);
 
@@ -63,8 +66,15 @@ impl Feed {
     /// The next `count` activities.
     pub async fn rows(&mut self, count: usize) -> anyhow::Result<Vec<Row>> {
         let mut rows = Vec::with_capacity(count);
+        let mut heartbeats = 0;
         while rows.len() < count {
             let event = self.event().await?;
+            heartbeats += usize::from(event["activity"].is_null());
+            ensure!(
+                heartbeats < MOST_HEARTBEATS,
+                "only {} of {count} came",
+                rows.len()
+            );
             if !event["activity"].is_null() {
                 let row = row(&event["activity"])?;
                 ensure!(event["cursor"] == row.0.as_str(), "another cursor: {event}");
