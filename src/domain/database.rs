@@ -14,6 +14,11 @@ const BUSY: Duration = Duration::from_secs(5);
 /// How long a request waits for a connection before the database counts as away.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
+/// What the SQLite writer keeps of the file in memory: negative means KiB.
+const WRITER_CACHE_KIB: &str = "-65536";
+/// After how many pages of 4 KiB SQLite's log is taken over into the file.
+const CHECKPOINT_PAGES: &str = "8192";
+
 /// How many connections the feed has.
 const FEED: u32 = 2;
 
@@ -173,7 +178,14 @@ fn sqlite(options: SqliteConnectOptions, role: Role) -> SqliteConnectOptions {
         .busy_timeout(BUSY)
         .foreign_keys(true);
     match role {
-        Role::Writer => options.create_if_missing(true),
+        // A row touches a page in each index of its table: with SQLite's own 2 MB a batch's pages go to the log several
+        // times over, and with checkpoints every 4 MB once more to the file. What a statement may have to undo stays in
+        // memory: it is as large as the batch.
+        Role::Writer => options
+            .create_if_missing(true)
+            .pragma("cache_size", WRITER_CACHE_KIB)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .pragma("temp_store", "MEMORY"),
         Role::Reader => options.pragma("query_only", "1"),
     }
 }

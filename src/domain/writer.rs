@@ -145,8 +145,10 @@ async fn run(
             // The room is given back with the answer.
             answers.push((job.answer, job.room));
         }
+        let began = std::time::Instant::now();
         let results = drive(&database, &deliveries, &clock, Occasion::Arrival).await;
         wake.send_replace(());
+        tracing::debug!(deliveries = deliveries.len(), waiting = queue.len(), took = ?began.elapsed(), "a batch");
         for ((answer, _room), result) in answers.into_iter().zip(results) {
             // A caller that has gone away learns nothing; its delivery is stored all the same.
             drop(answer.send(result));
