@@ -71,6 +71,12 @@ impl Standing {
         Ok(Some(client))
     }
 
+    /// What the operator calls the client of a token that no longer stands, to say whose it was.
+    pub async fn name_of(&self, claims: &Claims) -> Option<String> {
+        let client = read::by_id(&self.database.readers, &claims.sub).await;
+        client.ok().flatten().map(|client| client.name)
+    }
+
     fn recall(&self, key: &Key, now: Instant) -> Option<Arc<oauth_client::Model>> {
         let remembered = self.lock();
         let (at, client) = remembered.get(key)?;

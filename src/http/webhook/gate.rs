@@ -122,7 +122,9 @@ impl Gate {
             Reason::Stale => {
                 "The signed time lies too far from the server's clock; check both clocks."
             }
-            Reason::Token => "The access token is expired, revoked or not for this server.",
+            Reason::Token | Reason::Unacceptable(_) => {
+                "The access token is expired, revoked or not for this server."
+            }
             Reason::Scope => {
                 self.count(refused, caller);
                 let why = "The access token does not have the scope that this call needs.";
@@ -135,10 +137,10 @@ impl Gate {
             }
         };
         self.count(refused, caller);
-        // Who gives nothing guesses nothing: some clients ask so, each time, how they have to prove themselves.
-        let wait = match refused.reason {
-            Reason::Missing => Ok(()),
-            _ => guesses.count(caller),
+        let wait = if refused.reason.is_guess() {
+            guesses.count(caller)
+        } else {
+            Ok(())
         };
         match wait {
             Ok(()) => Problem::unauthenticated(&refused.challenge, detail),

@@ -19,6 +19,9 @@ use crate::domain::oauth::token::{self, Key};
 pub const WORD: &str = "Bearer";
 /// For `WWW-Authenticate` where no token was shown.
 pub const CHALLENGE: &str = "Bearer realm=\"caretaker\"";
+/// What it goes on with where a token was.
+const INVALID: &str =
+    ", error=\"invalid_token\", error_description=\"expired, revoked, or not for this server\"";
 /// How far an issuer's clock may lie from ours.
 const LEEWAY: TimeDelta = TimeDelta::seconds(30);
 /// The longest token, in bytes.
@@ -88,7 +91,10 @@ enum OneOrMore {
 
 enum Fault {
     Header(Reason),
+    /// Not signed by anybody known here.
     Token(&'static str, Option<String>),
+    /// Rightly signed, by or for this name.
+    Unacceptable(&'static str, Option<String>),
     Scope(String, String),
     Away,
 }
@@ -137,9 +143,10 @@ impl Bearer {
 
     async fn own_client(&self, token: &str, now: DateTime<Utc>) -> Result<(String, u32), Fault> {
         let claims = self.own.key.read(token).ok_or_else(|| fault("signature"))?;
-        claims
-            .check(self.own.issuer.as_deref(), now)
-            .map_err(fault)?;
+        if let Err(why) = claims.check(self.own.issuer.as_deref(), now) {
+            let named = self.own.standing.name_of(&claims).await;
+            return Err(Fault::Unacceptable(why, named));
+        }
         let client = self
             .own
             .standing
@@ -149,9 +156,12 @@ impl Bearer {
                 tracing::warn!(%error, "an access token cannot be checked");
                 Fault::Away
             })?;
-        let client = client.ok_or_else(|| fault("revoked"))?;
+        let Some(client) = client else {
+            let named = self.own.standing.name_of(&claims).await;
+            return Err(Fault::Unacceptable("revoked", named));
+        };
         if client.source != self.source {
-            return Err(Fault::Token("source", Some(client.name.clone())));
+            return Err(Fault::Unacceptable("source", Some(client.name.clone())));
         }
         Ok((client.name.clone(), self.position))
     }
@@ -199,7 +209,7 @@ impl Issuer {
         let claimed = || Some(self.name.clone());
         let read = read.ok_or_else(|| Fault::Token(why, claimed()))?;
         self.check(&read.claims, now)
-            .map_err(|why| Fault::Token(why, claimed()))?;
+            .map_err(|why| Fault::Unacceptable(why, claimed()))?;
         match &self.scope {
             Some(scope) if !read.claims.names(scope) => {
                 Err(Fault::Scope(scope.clone(), self.name.clone()))
@@ -252,8 +262,11 @@ fn refused(fault: Fault) -> Refused {
         Fault::Header(reason) => (reason, None, ", error=\"invalid_request\"".to_owned()),
         Fault::Token(why, claimed) => {
             tracing::debug!(why, claimed, "an access token was refused");
-            let more = ", error=\"invalid_token\", error_description=\"expired, revoked, or not for this server\"";
-            (Reason::Token, claimed, more.to_owned())
+            (Reason::Token, claimed, INVALID.to_owned())
+        }
+        Fault::Unacceptable(why, claimed) => {
+            tracing::debug!(why, claimed, "a signed access token was refused");
+            (Reason::Unacceptable(why), claimed, INVALID.to_owned())
         }
         Fault::Scope(scope, claimed) => {
             let more = format!(", error=\"insufficient_scope\", scope=\"{scope}\"");

@@ -200,12 +200,30 @@ pub enum Reason {
     Stale,
     /// Rightly signed, but only good until a time that has passed.
     Expired,
-    /// An access token that is not good here and now.
+    /// An access token that nobody here signed, as far as can be told.
     Token,
+    /// An access token that is rightly signed, and not good here and now: expired, revoked, for somebody else. Not a guess.
+    Unacceptable(&'static str),
     /// A good access token that is not for this.
     Scope,
     /// Whether it is right could not be found out just now. Not the sender's fault.
     Unavailable,
+}
+
+impl Reason {
+    /// Whether the sender may be trying names and secrets. Who gives nothing guesses nothing; who signed rightly
+    /// knows the secret, whatever else is wrong with the call; and a time out of bounds is told whatever the secret.
+    pub fn is_guess(self) -> bool {
+        match self {
+            Self::Malformed | Self::OtherScheme | Self::Unknown | Self::Token => true,
+            Self::Missing
+            | Self::Stale
+            | Self::Expired
+            | Self::Unacceptable(_)
+            | Self::Scope
+            | Self::Unavailable => false,
+        }
+    }
 }
 
 impl Proof {
