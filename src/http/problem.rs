@@ -3,16 +3,16 @@
 //!
 //! Urgent mails the text to a person: plain words, no types, no chains.
 
-use std::time::Duration;
+mod body;
+mod sender;
 
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::domain::delivery::Misfit;
 use crate::domain::writer::Unavailable;
 
 /// The media type of a problem.
@@ -71,71 +71,11 @@ impl Problem {
         self
     }
 
-    /// 400: the body is not JSON.
-    pub fn not_json(misfit: &Misfit) -> Self {
-        let title = "The body is not JSON";
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "urn:caretaker:problem:not-json",
-            title,
-            &misfit.reason,
-        )
-        .at(&misfit.path)
-    }
-
-    /// 400: the body broke off or came too slowly.
-    pub fn broken_body(detail: &str) -> Self {
-        let title = "The body did not arrive whole";
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "urn:caretaker:problem:broken-body",
-            title,
-            detail,
-        )
-    }
-
-    /// 401: the call does not prove who sent it.
-    pub fn unauthenticated(challenge: &str, detail: &str) -> Self {
-        let title = "The sender is not known";
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "urn:caretaker:problem:unauthenticated",
-            title,
-            detail,
-        )
-        .with(WWW_AUTHENTICATE, challenge)
-    }
-
     /// 404: nothing is served at this address.
     pub fn not_found() -> Self {
         let detail = "Nothing is served at this address: look for a slip in its path.";
         let (status, title) = (StatusCode::NOT_FOUND, "No such address");
         Self::new(status, "urn:caretaker:problem:not-found", title, detail)
-    }
-
-    /// 403: calls are not taken from where this one comes from.
-    pub fn elsewhere() -> Self {
-        let title = "Not from here";
-        let detail = "Calls are not taken from the address that this one comes from; the operators of this server \
-                      list those that may call.";
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "urn:caretaker:problem:elsewhere",
-            title,
-            detail,
-        )
-    }
-
-    /// 403: the sender is known, but its token is for something else.
-    pub fn out_of_scope(challenge: &str, detail: &str) -> Self {
-        let title = "The token is for something else";
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "urn:caretaker:problem:out-of-scope",
-            title,
-            detail,
-        )
-        .with(WWW_AUTHENTICATE, challenge)
     }
 
     /// 405: this address takes another method.
@@ -151,56 +91,8 @@ impl Problem {
         .with(ALLOW, allowed)
     }
 
-    /// 408: the body came too slowly.
-    pub fn too_slow(seconds: u64) -> Self {
-        let detail = format!("The body did not arrive within {seconds} seconds.");
-        let title = "The body came too slowly";
-        Self::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "urn:caretaker:problem:too-slow",
-            title,
-            detail,
-        )
-    }
-
-    /// 413: the body is longer than the limit.
-    pub fn too_large(limit: usize) -> Self {
-        let detail =
-            format!("The body is longer than {limit} bytes, which is the most taken here.");
-        let title = "The body is too large";
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "urn:caretaker:problem:too-large",
-            title,
-            detail,
-        )
-    }
-
-    /// 422: the body is JSON of another shape.
-    pub fn wrong_shape(misfit: &Misfit) -> Self {
-        let detail = format!("At {}: {}", misfit.path, misfit.reason);
-        let title = "The body does not have the expected shape";
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        Self::new(status, "urn:caretaker:problem:wrong-shape", title, detail).at(&misfit.path)
-    }
-
-    /// 429: this proof failed, and too many before it from the same address.
-    pub fn too_many_failures(wait: Duration) -> Self {
-        let seconds = wait.as_secs() + 1;
-        let title = "Too many failures";
-        let detail = "Too many calls from this address did not prove who sent them. Check the name and the secret; a \
-                      call that proves its sender is taken at any time.";
-        Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "urn:caretaker:problem:too-many-failures",
-            title,
-            detail,
-        )
-        .with(RETRY_AFTER, seconds.to_string())
-    }
-
-    /// 503 with Retry-After: nothing is known of the sender, and sending again helps.
-    pub fn unproven(why: &str) -> Self {
+    /// 503 with Retry-After: nothing is stored, and sending again helps.
+    pub fn unavailable(why: &str) -> Self {
         let detail = format!("{why} Send the call again in {RETRY_SECONDS} seconds.");
         let (status, title) = (StatusCode::SERVICE_UNAVAILABLE, "Not available just now");
         Self::new(status, "urn:caretaker:problem:unavailable", title, detail)
@@ -244,17 +136,10 @@ impl From<Unavailable> for Problem {
             Unavailable::DatabaseAway => "The database cannot be reached.",
             Unavailable::ShuttingDown => "The server is stopping.",
         };
-        let problem = self::unavailable(why);
+        let problem = Self::unavailable(why);
         tracing::warn!(request_id = %problem.request_id, %unavailable, "call not taken");
         problem
     }
-}
-
-fn unavailable(why: &str) -> Problem {
-    let detail = format!("{why} Send the call again in {RETRY_SECONDS} seconds.");
-    let (status, title) = (StatusCode::SERVICE_UNAVAILABLE, "Not available just now");
-    Problem::new(status, "urn:caretaker:problem:unavailable", title, detail)
-        .with(RETRY_AFTER, RETRY_SECONDS.to_string())
 }
 
 impl IntoResponse for Problem {
@@ -275,7 +160,12 @@ impl IntoResponse for Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use axum::http::header::WWW_AUTHENTICATE;
+
     use super::*;
+    use crate::domain::delivery::Misfit;
 
     fn misfit() -> Misfit {
         Misfit {
@@ -328,7 +218,7 @@ mod tests {
                 RETRY_AFTER,
                 "2",
             ),
-            (Problem::unproven("Busy."), 503, RETRY_AFTER, "5"),
+            (Problem::unavailable("Busy."), 503, RETRY_AFTER, "5"),
             (Unavailable::QueueFull.into(), 503, RETRY_AFTER, "5"),
             (Unavailable::DatabaseAway.into(), 503, RETRY_AFTER, "5"),
         ] {
