@@ -176,6 +176,7 @@ pub fn sigv4(bytes: &[u8]) {
         authorization: named("authorization"),
         timestamp: Vec::new(),
         headers: headers.clone(),
+        ..Presented::default()
     };
     let sigv4 = SigV4 {
         keys: vec![key],

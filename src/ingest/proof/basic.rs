@@ -7,7 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::compare::{Found, same, search};
 use super::header::{after_scheme, single};
-use super::memory::{Memory, Verdict};
+use super::memory::{Memory, Tag, Verdict};
+use super::turn::{Lanes, Origin, PATIENCE, Turns};
 use super::{Presented, Proven, Reason, Refused, password};
 
 /// The word that opens the header.
@@ -61,12 +62,21 @@ impl Login {
 }
 
 /// The credentials of a source that uses HTTP Basic, and the memory of what was verified against them.
-#[derive(Debug)]
 pub struct Basic {
     logins: Vec<Login>,
     /// The hashes of the user name that has the most: so many are computed for every user name, known or not.
     most_hashes: Vec<String>,
     memory: Memory,
+    turns: Turns,
+    /// Calls with one header from one address: the first is computed for, the others wait for what it finds.
+    alike: Lanes<(Origin, Tag)>,
+}
+
+impl std::fmt::Debug for Basic {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = formatter.debug_struct("Basic");
+        shown.field("logins", &self.logins).finish_non_exhaustive()
+    }
 }
 
 impl Basic {
@@ -85,6 +95,8 @@ impl Basic {
             logins,
             most_hashes,
             memory: Memory::new(),
+            turns: Turns::new(),
+            alike: Lanes::new(),
         }
     }
 
@@ -99,7 +111,11 @@ impl Basic {
         let (username, password) = read(header).ok_or_else(|| refused(Reason::Malformed, None))?;
         let verdict = match self.plain(&username, &password) {
             Verdict::Refused(_) if !self.most_hashes.is_empty() => {
-                self.hashed(&username, password).await
+                let origin = Origin {
+                    address: call.address,
+                    is_suspect: call.is_suspect,
+                };
+                self.hashed(&username, password, origin).await
             }
             verdict => Some(verdict),
         };
@@ -138,7 +154,12 @@ impl Basic {
     }
 
     /// `None` when it could not be found out.
-    async fn hashed(&self, username: &str, password: SecretString) -> Option<Verdict> {
+    async fn hashed(
+        &self,
+        username: &str,
+        password: SecretString,
+        origin: Origin,
+    ) -> Option<Verdict> {
         // The length tells where the name ends.
         let words = format!("{} {username}{}", username.len(), password.expose_secret());
         let words = SecretString::from(words);
@@ -146,8 +167,15 @@ impl Basic {
         if let Some(verdict) = self.memory.recall(words) {
             return Some(verdict);
         }
-        let turn = password::turn().await?;
         // Many calls wait with one header when a server has just started: one of them computes.
+        let tag = self.memory.tag(words).unwrap_or_default();
+        let first = self.alike.enter((origin, tag), usize::MAX);
+        let _first = tokio::time::timeout(PATIENCE, first).await.ok()??;
+        if let Some(verdict) = self.memory.recall(words) {
+            return Some(verdict);
+        }
+        let turn = self.turns.take(origin).await?;
+        // Meanwhile it may have become known from another address.
         if let Some(verdict) = self.memory.recall(words) {
             return Some(verdict);
         }

@@ -11,7 +11,8 @@ use sha2::Sha256;
 /// The most verdicts of either kind that are remembered; then all of that kind are forgotten.
 const MOST: usize = 1024;
 
-type Tag = [u8; 32];
+/// What stands for a header: nothing of it can be read from this.
+pub(super) type Tag = [u8; 32];
 
 /// Verdicts by what was verified.
 pub(super) struct Memory {
@@ -60,7 +61,7 @@ impl Memory {
         }
     }
 
-    fn tag(&self, words: &[u8]) -> Option<Tag> {
+    pub(super) fn tag(&self, words: &[u8]) -> Option<Tag> {
         let mut mac = hmac::Hmac::<Sha256>::new_from_slice(self.key.as_ref()?).ok()?;
         mac.update(words);
         Some(mac.finalize().into_bytes().into())

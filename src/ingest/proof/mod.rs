@@ -15,6 +15,9 @@ mod memory;
 mod password;
 mod sas;
 mod sigv4;
+mod turn;
+
+use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
@@ -139,6 +142,10 @@ pub struct Presented<'a> {
     pub timestamp: Vec<&'a [u8]>,
     /// All headers, their names in lower case.
     pub headers: Vec<(&'a str, &'a [u8])>,
+    /// The address it comes from, for IPv6 the network, if it is known. It proves nothing: it says whose turn it is.
+    pub address: Option<IpAddr>,
+    /// Whether too many proofs have failed from there lately.
+    pub is_suspect: bool,
 }
 
 /// How far the headers of a call go.
@@ -156,6 +163,14 @@ impl Step {
         match self {
             Self::Proven(_) => limit,
             Self::AfterBody(pending) => pending.body_limit(limit),
+        }
+    }
+
+    /// Whether the signature has held: a body that does not fit it was changed on its way.
+    pub fn is_signed(&self) -> bool {
+        match self {
+            Self::Proven(_) => true,
+            Self::AfterBody(pending) => pending.is_signed(),
         }
     }
 }

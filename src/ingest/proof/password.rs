@@ -1,29 +1,11 @@
 //! Argon2id: making a hash for the settings, and verifying against one. Each computation takes tens of milliseconds and
-//! the memory that the hash names; therefore few run at once, on threads of their own, and callers wait their turn.
-
-use std::time::Duration;
+//! the memory that the hash names; therefore on threads of their own, and only for whoever has the turn.
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// How many computations run at once in this process.
-const AT_ONCE: usize = 2;
-
-/// How long a call waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
-
-/// The right to compute.
-pub(super) struct Turn(SemaphorePermit<'static>);
-
-/// Waits for a turn; `None` when too many are before us.
-pub(super) async fn turn() -> Option<Turn> {
-    let turn = tokio::time::timeout(PATIENCE, TURNS.acquire()).await;
-    turn.ok()?.ok().map(Turn)
-}
+use super::turn::Turn;
 
 /// Which of the hashes the password fits, if any; all of them are tried. `None` when the computation failed.
 pub(super) async fn verify(
@@ -35,7 +17,7 @@ pub(super) async fn verify(
     let work = move || {
         let password = password.expose_secret().as_bytes();
         let fits = hashes.iter().map(|hash| fits(password, hash)).collect();
-        drop(turn.0);
+        drop(turn);
         fits
     };
     tokio::task::spawn_blocking(work).await.ok()

@@ -79,6 +79,11 @@ impl Pending {
             Awaited::Body { .. } => limit,
         }
     }
+
+    /// Whether the signature has held.
+    pub(super) fn is_signed(&self) -> bool {
+        matches!(self.0, Awaited::Body { .. })
+    }
 }
 
 impl SigV4 {
