@@ -21,6 +21,7 @@ pub mod page;
 pub mod prune;
 pub mod read;
 pub mod rebuild;
+pub mod refusal;
 pub mod register;
 pub mod row;
 pub mod scope;
