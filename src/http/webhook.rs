@@ -6,6 +6,7 @@ mod caller;
 mod gate;
 mod guesses;
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_LENGTH;
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
@@ -21,10 +23,14 @@ use chrono::SubsecRound;
 use entity::{Operation, Source};
 use ipnet::IpNet;
 
+pub use body::Bodies;
+use body::Whole;
+pub use caller::ProxyHeader;
 pub use gate::Gate;
-use guesses::Guesses;
+use guesses::{Guesses, network};
 
 use super::problem::Problem;
+use crate::domain::refusal::Refusals;
 use crate::domain::writer::{Clock, Writer};
 use crate::ingest::proof::{Step, Target};
 use crate::ingest::{Fault, receive};
@@ -90,25 +96,44 @@ pub struct Intake {
     matrix: Gate,
     urgent: Gate,
     clock: Ticking,
-    callers: Callers,
-    body_timeout: Duration,
+    callers: Arc<Callers>,
+    bodies: Bodies,
 }
 
 /// What is known of those who call.
 #[derive(Debug)]
 pub struct Callers {
     trusted_proxies: Vec<IpNet>,
+    proxy_header: ProxyHeader,
     guesses: Guesses,
+    /// The calls that were turned away.
+    pub refusals: Arc<Refusals>,
 }
 
 impl Callers {
-    /// The proxies that may name another address than their own, and how many proofs may fail in a minute from one address
-    /// before 429.
-    pub fn new(trusted_proxies: Vec<IpNet>, failures_a_minute: NonZeroU32) -> Self {
+    /// The proxies that may name another address than their own, where they name it, and how many proofs may fail in a
+    /// minute from one address before 429.
+    pub fn new(
+        trusted_proxies: Vec<IpNet>,
+        proxy_header: ProxyHeader,
+        failures_a_minute: NonZeroU32,
+    ) -> Self {
         Self {
             trusted_proxies,
+            proxy_header,
             guesses: Guesses::new(failures_a_minute),
+            refusals: Arc::default(),
         }
+    }
+
+    /// From where a call comes.
+    pub(super) fn address(&self, parts: &Parts) -> Option<IpAddr> {
+        caller::address(parts, &self.trusted_proxies, self.proxy_header)
+    }
+
+    /// Counts a proof that failed; how long to wait, if there were too many from there.
+    pub(super) fn failed(&self, caller: Option<IpAddr>) -> Result<(), Duration> {
+        self.guesses.count(caller)
     }
 }
 
@@ -121,22 +146,25 @@ impl std::fmt::Debug for Ticking {
 }
 
 impl Intake {
-    /// What the webhooks need. A body that takes longer than `body_timeout` to arrive is given up.
+    /// What the webhooks need.
     pub fn new(
         writer: Writer,
         matrix: Gate,
         urgent: Gate,
         clock: Clock,
-        callers: Callers,
-        body_timeout: Duration,
+        callers: Arc<Callers>,
+        bodies: Bodies,
     ) -> Self {
+        for gate in [&matrix, &urgent] {
+            callers.refusals.expect(gate.source(), gate.credentials());
+        }
         Self {
             writer,
             matrix,
             urgent,
             clock: Ticking(clock),
             callers,
-            body_timeout,
+            bodies,
         }
     }
 
@@ -148,6 +176,11 @@ impl Intake {
         }
     }
 
+    /// What is known of those who call.
+    pub(super) fn callers(&self) -> &Callers {
+        &self.callers
+    }
+
     async fn take(
         self: Arc<Self>,
         route: &'static Route,
@@ -155,28 +188,35 @@ impl Intake {
     ) -> Result<Response, Problem> {
         let gate = self.gate(receive::source(route.operation));
         let (parts, body) = request.into_parts();
-        let caller = caller::address(&parts, &self.callers.trusted_proxies);
-        gate.admit(caller)?;
+        let caller = self.callers.address(&parts);
+        if !gate.admits(caller) {
+            return Err(Problem::elsewhere());
+        }
         let received_at = (self.clock.0)().trunc_subsecs(6);
-        let refuse = |refused| gate.refuse(&refused, caller, &self.callers.guesses);
-        let step = gate.prove(&parts, route.target, received_at).await;
+        let refuse = |refused| gate.refuse(&refused, caller, &self.callers, received_at);
+        let is_suspect = self.callers.guesses.is_over(caller);
+        let from = (caller, is_suspect);
+        let step = gate.prove(&parts, route.target, from, received_at).await;
         let step = step.map_err(refuse)?;
+        let is_signed = step.is_signed();
+        let _alone = match is_suspect && !is_signed {
+            true => Some(self.bodies.alone(caller.map(network))?),
+            false => None,
+        };
         let limit = gate.body_limit(&step);
-        let body = body::read(&parts.headers, body, limit, self.body_timeout).await?;
-        let is_large = body.len() >= LARGE;
+        let body = self.bodies.read(&parts.headers, body, limit, is_signed);
+        let Whole { bytes, room } = body.await?;
+        let is_large = bytes.len() >= LARGE;
         let intake = Arc::clone(&self);
         let work = move || {
             let gate = intake.gate(receive::source(route.operation));
             let proven = match step {
                 Step::Proven(proven) => proven,
-                Step::AfterBody(pending) => gate.finish(pending, &body)?,
+                Step::AfterBody(pending) => gate.finish(pending, &bytes)?,
             };
-            Ok(receive::delivery(
-                route.operation,
-                proven,
-                body,
-                received_at,
-            ))
+            let delivery = receive::delivery(route.operation, proven, bytes, received_at);
+            // From here on the writer counts the bytes.
+            Ok((delivery, room))
         };
         let worked = if is_large {
             let worked = tokio::task::spawn_blocking(work).await;
@@ -184,7 +224,8 @@ impl Intake {
         } else {
             work()
         };
-        let (delivery, fault) = worked.map_err(refuse)?;
+        let ((delivery, fault), room) = worked.map_err(refuse)?;
+        drop(room);
         let misfit = fault.and_then(|_| delivery.content.misfits.first().cloned());
         self.writer.submit(delivery).await?;
         match (fault, misfit) {

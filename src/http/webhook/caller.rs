@@ -1,5 +1,5 @@
 //! From which address a call comes: the peer's, or the one that a trusted proxy names. Whoever is not trusted cannot name
-//! another address than its own.
+//! another address than its own; and where the proxy's word cannot be read, nobody is named, not the proxy either.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,10 +11,23 @@ use ipnet::IpNet;
 /// What proxies add to a call, one address for each hop.
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The address of the caller; `None` where the server was not told its peer.
-pub(super) fn address(parts: &Parts, trusted: &[IpNet]) -> Option<IpAddr> {
+/// Where the proxies say for whom they call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProxyHeader {
+    /// In either header; where both stand, they have to agree: a proxy adds to one of them and passes the other on as the
+    /// caller wrote it.
+    #[default]
+    Either,
+    /// In `X-Forwarded-For`, whatever the other one says.
+    XForwardedFor,
+    /// In `Forwarded` (RFC 7239), whatever the other one says.
+    Forwarded,
+}
+
+/// The address of the caller; `None` where the server was not told its peer, or the proxy's word names nobody.
+pub(super) fn address(parts: &Parts, trusted: &[IpNet], by: ProxyHeader) -> Option<IpAddr> {
     let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
-    Some(behind(peer.ip().to_canonical(), &parts.headers, trusted))
+    behind(peer.ip().to_canonical(), &parts.headers, trusted, by)
 }
 
 /// Whether one of the networks holds the address.
@@ -23,36 +36,38 @@ pub(super) fn is_in(networks: &[IpNet], address: IpAddr) -> bool {
 }
 
 /// The right-most address that no trusted proxy has: what stands left of it is its own claim.
-fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet], by: ProxyHeader) -> Option<IpAddr> {
     if !is_in(trusted, peer) {
-        return peer;
+        return Some(peer);
     }
-    let old = hops(headers, X_FORWARDED_FOR, |hop| Some(hop.to_owned()));
-    let new = hops(headers, header::FORWARDED.as_str(), forwarded_for);
+    let old = || hops(headers, X_FORWARDED_FOR, |hop| Some(hop.to_owned()));
+    let new = || hops(headers, header::FORWARDED.as_str(), forwarded_for);
     let through = |hops: &[Option<IpAddr>]| {
         let mut last = peer;
         for hop in hops.iter().rev() {
             match hop {
                 Some(address) if is_in(trusted, *address) => last = *address,
-                Some(address) => return *address,
-                // A hop that hides: the proxy that heard it is all there is.
-                None => return last,
+                // A hop that hides may be anybody: not the proxy that heard it.
+                hop => return *hop,
             }
         }
-        last
+        Some(last)
+    };
+    let (old, new) = match by {
+        ProxyHeader::Either => (old(), new()),
+        ProxyHeader::XForwardedFor => (old(), None),
+        ProxyHeader::Forwarded => (None, new()),
     };
     match (old, new) {
-        (None, None) => peer,
+        // The proxy's own call.
+        (None, None) => Some(peer),
         (Some(hops), None) | (None, Some(hops)) => through(&hops),
-        // A proxy adds to one of them and passes the other on as the caller wrote it; which one is not known.
-        (Some(old), Some(new)) => {
-            let (old, new) = (through(&old), through(&new));
-            if old == new { old } else { peer }
-        }
+        (Some(old), Some(new)) => through(&old).filter(|old| Some(*old) == through(&new)),
     }
 }
 
-/// The addresses of all headers of a name, in their order; `None` for the headers if there are none.
+/// The addresses of all headers of a name, in their order; `None` for the headers if there are none. Split as bytes: what
+/// a caller wrote into the left hops does not make the right-most one unreadable.
 fn hops(
     headers: &HeaderMap,
     name: &str,
@@ -60,13 +75,8 @@ fn hops(
 ) -> Option<Vec<Option<IpAddr>>> {
     let mut values = headers.get_all(name).iter().peekable();
     values.peek()?;
-    let hops = values.flat_map(|value| match value.to_str() {
-        Ok(value) => value
-            .split(',')
-            .map(|hop| ip(&read(hop.trim())?))
-            .collect::<Vec<_>>(),
-        Err(_) => vec![None],
-    });
+    let hops = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let hops = hops.map(|hop| ip(&read(std::str::from_utf8(hop).ok()?.trim())?));
     Some(hops.collect())
 }
 
@@ -96,14 +106,24 @@ fn ip(text: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    fn caller(peer: &str, headers: &[(&'static str, &str)]) -> String {
+    fn caller_by(by: ProxyHeader, peer: &str, headers: &[(&'static str, &str)]) -> String {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.append(*name, value.parse().unwrap());
+            // One byte for each character, so that a test can send what is no UTF-8.
+            let bytes: Vec<u8> = value
+                .chars()
+                .map(|one| u8::try_from(one).unwrap())
+                .collect();
+            map.append(*name, bytes.try_into().unwrap());
         }
         let trusted = ["127.0.0.0/8", "10.0.0.0/8", "2001:db8:a::/48"];
         let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
-        behind(peer.parse().unwrap(), &map, &trusted).to_string()
+        let caller = behind(peer.parse().unwrap(), &map, &trusted, by);
+        caller.map_or_else(|| "nobody".to_owned(), |caller| caller.to_string())
+    }
+
+    fn caller(peer: &str, headers: &[(&'static str, &str)]) -> String {
+        caller_by(ProxyHeader::Either, peer, headers)
     }
 
     #[test]
@@ -139,7 +159,33 @@ mod tests {
     }
 
     #[test]
-    fn a_hop_that_hides_leaves_the_proxy_that_heard_it() {
+    fn what_stands_left_cannot_spoil_what_the_proxy_added() {
+        let old = |text: &str| caller("127.0.0.1", &[("x-forwarded-for", text)]);
+        for left in [
+            "\u{ff}\u{fe}",
+            "nonsense",
+            "",
+            "[::1",
+            "\"",
+            "192.0.2.1,\u{e9}",
+        ] {
+            assert_eq!(
+                old(&format!("{left}, 198.51.100.7")),
+                "198.51.100.7",
+                "{left}"
+            );
+        }
+        let new = |text| caller("127.0.0.1", &[("forwarded", text)]);
+        assert_eq!(new("for=\"\u{ff}, for=198.51.100.7"), "198.51.100.7");
+        let lines = [
+            ("x-forwarded-for", "\u{ff}"),
+            ("x-forwarded-for", "198.51.100.7"),
+        ];
+        assert_eq!(caller("127.0.0.1", &lines), "198.51.100.7");
+    }
+
+    #[test]
+    fn a_hop_that_hides_is_nobody_and_not_the_proxy_that_heard_it() {
         let old = |text| caller("127.0.0.1", &[("x-forwarded-for", text)]);
         for text in [
             "unknown",
@@ -147,24 +193,43 @@ mod tests {
             "198.51.100.7, ",
             "",
             "198.51.100.7, 1.2.3",
+            "198.51.100.7, \u{ff}",
+            "198.51.100.7, unknown, 10.1.2.3",
         ] {
-            assert_eq!(old(text), "127.0.0.1", "{text}");
+            assert_eq!(old(text), "nobody", "{text}");
         }
-        assert_eq!(old("198.51.100.7, unknown, 10.1.2.3"), "10.1.2.3");
         let new = |text| caller("127.0.0.1", &[("forwarded", text)]);
         for text in [
             "for=198.51.100.7, by=10.0.0.1",
             "for=198.51.100.7;for=192.0.2.1",
         ] {
-            assert_eq!(new(text), "127.0.0.1", "{text}");
+            assert_eq!(new(text), "nobody", "{text}");
         }
     }
 
     #[test]
     fn two_headers_that_disagree_name_nobody() {
-        let both = |old, new| caller("127.0.0.1", &[("x-forwarded-for", old), ("forwarded", new)]);
-        assert_eq!(both("198.51.100.7", "for=192.0.2.1"), "127.0.0.1");
-        assert_eq!(both("198.51.100.7", "for=198.51.100.7"), "198.51.100.7");
+        let both = |by, old, new| {
+            let headers = [("x-forwarded-for", old), ("forwarded", new)];
+            caller_by(by, "127.0.0.1", &headers)
+        };
+        let either = |old, new| both(ProxyHeader::Either, old, new);
+        assert_eq!(either("198.51.100.7", "for=192.0.2.1"), "nobody");
+        assert_eq!(either("198.51.100.7", "for=unknown"), "nobody");
+        assert_eq!(either("unknown", "for=192.0.2.1"), "nobody");
+        assert_eq!(either("unknown", "for=unknown"), "nobody");
+        assert_eq!(either("198.51.100.7", "for=198.51.100.7"), "198.51.100.7");
+        // Who knows which of them the proxy writes need not care for the other.
+        let (old, new) = ("198.51.100.7", "for=192.0.2.1");
+        assert_eq!(both(ProxyHeader::XForwardedFor, old, new), "198.51.100.7");
+        assert_eq!(both(ProxyHeader::Forwarded, old, new), "192.0.2.1");
+    }
+
+    #[test]
+    fn a_call_of_the_proxy_itself_names_the_proxy() {
         assert_eq!(caller("127.0.0.1", &[]), "127.0.0.1");
+        let claims = [("forwarded", "for=192.0.2.1")];
+        let own = caller_by(ProxyHeader::XForwardedFor, "127.0.0.1", &claims);
+        assert_eq!(own, "127.0.0.1");
     }
 }

@@ -1,6 +1,5 @@
-//! The way in of one source: who may pass, from where, how much they may carry, and how many were turned away.
+//! The way in of one source: who may pass, from where, and how much they may carry.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,8 +9,9 @@ use chrono::{DateTime, Utc};
 use entity::Source;
 use ipnet::IpNet;
 
+use super::Callers;
 use super::caller;
-use super::guesses::Guesses;
+use super::guesses::network;
 use crate::http::problem::Problem;
 use crate::ingest::proof::{Pending, Presented, Proof, Proven, Reason, Refused, Step, Target};
 
@@ -22,8 +22,8 @@ pub struct Gate {
     proof: Proof,
     max_body_bytes: usize,
     allow_from: Vec<IpNet>,
-    refused: BTreeMap<String, AtomicU64>,
-    refused_unknown: AtomicU64,
+    /// How many proofs could not be checked.
+    unchecked: AtomicU64,
 }
 
 impl Gate {
@@ -34,26 +34,23 @@ impl Gate {
         max_body_bytes: usize,
         allow_from: Vec<IpNet>,
     ) -> Self {
-        let names = proof.credentials().map(str::to_owned);
-        let refused = names.map(|name| (name, AtomicU64::new(0))).collect();
         Self {
             source,
             proof,
             max_body_bytes,
             allow_from,
-            refused,
-            refused_unknown: AtomicU64::new(0),
+            unchecked: AtomicU64::new(0),
         }
     }
 
-    /// How many proofs failed since the start, by the credential whose name was given; `None` for no known name.
-    pub fn refused(&self) -> Vec<(Option<&str>, u64)> {
-        let named = self.refused.iter();
-        let named = named.map(|(name, count)| (Some(name.as_str()), count));
-        std::iter::once((None, &self.refused_unknown))
-            .chain(named)
-            .map(|(name, count)| (name, count.load(Ordering::Relaxed)))
-            .collect()
+    /// The platform.
+    pub(super) fn source(&self) -> Source {
+        self.source
+    }
+
+    /// The names of the credentials in the settings.
+    pub(super) fn credentials(&self) -> impl Iterator<Item = &str> {
+        self.proof.credentials()
     }
 
     /// The longest body to read after this step.
@@ -61,14 +58,14 @@ impl Gate {
         step.body_limit(self.max_body_bytes)
     }
 
-    /// 403 for a caller from elsewhere. Where callers must come from somewhere, nobody comes from nowhere.
-    pub(super) fn admit(&self, caller: Option<IpAddr>) -> Result<(), Problem> {
+    /// Whether calls are taken from there. Where callers must come from somewhere, nobody comes from nowhere.
+    pub(in crate::http) fn admits(&self, caller: Option<IpAddr>) -> bool {
         let is_near = |caller| caller::is_in(&self.allow_from, caller);
-        if self.allow_from.is_empty() || caller.is_some_and(is_near) {
-            return Ok(());
+        let is_admitted = self.allow_from.is_empty() || caller.is_some_and(is_near);
+        if !is_admitted {
+            tracing::debug!(source = ?self.source, ?caller, "a caller from elsewhere");
         }
-        tracing::debug!(source = ?self.source, ?caller, "a caller from elsewhere");
-        Err(Problem::elsewhere())
+        is_admitted
     }
 
     /// What the headers of a call prove.
@@ -76,8 +73,10 @@ impl Gate {
         &self,
         request: &Parts,
         target: Target,
+        from: (Option<IpAddr>, bool),
         now: DateTime<Utc>,
     ) -> Result<Step, Refused> {
+        let (caller, is_suspect) = from;
         let headers = request.headers.iter();
         let headers: Vec<_> = headers
             .map(|(name, value)| (name.as_str(), value.as_bytes()))
@@ -94,6 +93,8 @@ impl Gate {
             authorization: all(header::AUTHORIZATION.as_str()),
             timestamp: all("x-timestamp"),
             headers,
+            address: caller.map(network),
+            is_suspect,
         };
         self.proof.prove(&call, now).await
     }
@@ -108,58 +109,70 @@ impl Gate {
         &self,
         refused: &Refused,
         caller: Option<IpAddr>,
-        guesses: &Guesses,
+        callers: &Callers,
+        now: DateTime<Utc>,
     ) -> Problem {
-        let detail = match refused.reason {
-            Reason::Missing => "A header that proves who sent the call is missing.",
-            Reason::Malformed => {
-                "A header that proves who sent the call is there twice or cannot be read."
+        if refused.reason == Reason::Unavailable {
+            let count = self.unchecked.fetch_add(1, Ordering::Relaxed) + 1;
+            let source = self.source;
+            if count.is_power_of_two() {
+                tracing::warn!(?source, ?caller, count, "a proof could not be checked");
+            } else {
+                tracing::debug!(?source, ?caller, count, "a proof could not be checked");
             }
-            Reason::OtherScheme => {
-                "The Authorization header is of a kind that is not taken at this address."
-            }
-            Reason::Unknown => "The name or the secret is not one of those that are valid here.",
-            Reason::Stale => {
-                "The signed time lies too far from the server's clock; check both clocks."
-            }
-            Reason::Token | Reason::Unacceptable(_) => {
-                "The access token is expired, revoked or not for this server."
-            }
+            return Problem::unavailable("Who sent the call cannot be checked just now.");
+        }
+        self.count(refused, caller, callers, now);
+        if refused.reason.is_guess()
+            && let Err(wait) = callers.failed(caller)
+        {
+            return Problem::too_many_failures(wait);
+        }
+        let challenge = &refused.challenge;
+        match refused.reason {
             Reason::Scope => {
-                self.count(refused, caller);
                 let why = "The access token does not have the scope that this call needs.";
-                return Problem::out_of_scope(&refused.challenge, why);
+                Problem::out_of_scope(challenge, why)
             }
-            Reason::Expired => "The signature was good until a time that has passed.",
-            Reason::Unavailable => {
-                tracing::warn!(source = ?self.source, "a proof could not be checked");
-                return Problem::unproven("Who sent the call cannot be checked just now.");
-            }
-        };
-        self.count(refused, caller);
-        let wait = if refused.reason.is_guess() {
-            guesses.count(caller)
-        } else {
-            Ok(())
-        };
-        match wait {
-            Ok(()) => Problem::unauthenticated(&refused.challenge, detail),
-            Err(wait) => Problem::too_many_failures(wait),
+            reason => Problem::unauthenticated(challenge, told(reason)),
         }
     }
 
     /// Warns at the 1st, 2nd, 4th, 8th… refusal: a flood of bad calls must not become a flood of lines.
-    fn count(&self, refused: &Refused, caller: Option<IpAddr>) {
+    fn count(
+        &self,
+        refused: &Refused,
+        caller: Option<IpAddr>,
+        callers: &Callers,
+        now: DateTime<Utc>,
+    ) {
         let (source, claimed) = (self.source, refused.claimed.as_deref());
-        let count = claimed
-            .and_then(|name| self.refused.get(name))
-            .unwrap_or(&self.refused_unknown);
-        let count = count.fetch_add(1, Ordering::Relaxed) + 1;
+        let count = callers.refusals.count(Some(source), claimed, now);
         let reason = refused.reason;
         if count.is_power_of_two() {
             tracing::warn!(?source, claimed, ?reason, ?caller, count, "proof refused");
         } else {
             tracing::debug!(?source, claimed, ?reason, ?caller, count, "proof refused");
         }
+    }
+}
+
+/// What the sender reads. Of a token it is always the same; what was wrong with it stands in the log.
+fn told(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Missing => "A header that proves who sent the call is missing.",
+        Reason::Malformed => {
+            "A header that proves who sent the call is there twice or cannot be read."
+        }
+        Reason::OtherScheme => {
+            "The Authorization header is of a kind that is not taken at this address."
+        }
+        Reason::Unknown => "The name or the secret is not one of those that are valid here.",
+        Reason::Stale => "The signed time lies too far from the server's clock; check both clocks.",
+        Reason::Expired => "The signature was good until a time that has passed.",
+        Reason::Token | Reason::Unacceptable(_) | Reason::Scope => {
+            "The access token is expired, revoked or not for this server."
+        }
+        Reason::Unavailable => "Who sent the call cannot be checked just now.",
     }
 }
