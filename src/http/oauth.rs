@@ -4,8 +4,8 @@
 mod answer;
 mod form;
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -24,6 +24,7 @@ use answer::{Fault, Named, granted, metadata};
 use form::{Form, Given};
 
 use super::problem::Problem;
+use super::webhook::Intake;
 use crate::domain::database::Database;
 use crate::domain::oauth::standing::Standing;
 use crate::domain::oauth::token::{Claims, Key};
@@ -52,8 +53,8 @@ pub struct Issuer {
     pub lifetime: TimeDelta,
     /// The time.
     pub clock: Clock,
-    /// How many clients did not prove themselves since the start.
-    pub refused: AtomicU64,
+    /// The webhooks: their callers are ours, and so are their lists of networks.
+    pub intake: Arc<Intake>,
 }
 
 impl std::fmt::Debug for Issuer {
@@ -96,13 +97,15 @@ pub fn router(issuer: Arc<Issuer>) -> Router {
 async fn token(State(issuer): State<Arc<Issuer>>, request: Request) -> Result<Response, Fault> {
     let (head, body) = request.into_parts();
     let form = form::read(body, &head.headers, LONGEST, BODY_TIMEOUT).await?;
-    issuer.token(&head.headers, &form).await
+    let caller = issuer.intake.callers().address(&head);
+    issuer.token(&head.headers, &form, caller).await
 }
 
 async fn revoke(State(issuer): State<Arc<Issuer>>, request: Request) -> Result<Response, Fault> {
     let (head, body) = request.into_parts();
     let form = form::read(body, &head.headers, LONGEST, BODY_TIMEOUT).await?;
-    issuer.revoke(&head.headers, &form).await
+    let caller = issuer.intake.callers().address(&head);
+    issuer.revoke(&head.headers, &form, caller).await
 }
 
 async fn about(State(issuer): State<Arc<Issuer>>, headers: HeaderMap) -> Response {
@@ -110,9 +113,14 @@ async fn about(State(issuer): State<Arc<Issuer>>, headers: HeaderMap) -> Respons
 }
 
 impl Issuer {
-    async fn token(&self, headers: &HeaderMap, form: &Form) -> Result<Response, Fault> {
+    async fn token(
+        &self,
+        headers: &HeaderMap,
+        form: &Form,
+        caller: Option<IpAddr>,
+    ) -> Result<Response, Fault> {
         let now = (self.clock)();
-        let client = self.client(headers, form, now).await?;
+        let client = self.client(headers, form, caller, now).await?;
         let grant = form
             .one("grant_type")?
             .ok_or_else(|| Fault::missing("grant_type"))?;
@@ -170,9 +178,14 @@ impl Issuer {
         }
     }
 
-    async fn revoke(&self, headers: &HeaderMap, form: &Form) -> Result<Response, Fault> {
+    async fn revoke(
+        &self,
+        headers: &HeaderMap,
+        form: &Form,
+        caller: Option<IpAddr>,
+    ) -> Result<Response, Fault> {
         let now = (self.clock)();
-        let client = self.client(headers, form, now).await?;
+        let client = self.client(headers, form, caller, now).await?;
         let token = form.one("token")?.ok_or_else(|| Fault::missing("token"))?;
         form.one("token_type_hint")?;
         let done = match self.key.read(token) {
@@ -197,11 +210,12 @@ impl Issuer {
         Ok(response)
     }
 
-    /// The client that a request proves to come from.
+    /// The client that a request proves to come from, and that may ask from there.
     async fn client(
         &self,
         headers: &HeaderMap,
         form: &Form,
+        caller: Option<IpAddr>,
         now: DateTime<Utc>,
     ) -> Result<oauth_client::Model, Fault> {
         let Given { id, secret } = Given::find(headers.get_all(AUTHORIZATION).iter(), form)?;
@@ -210,25 +224,48 @@ impl Issuer {
         let client = client.map_err(|error| Fault::internal(&error))?;
         let is_proven = oauth::is_secret_of(client.as_ref(), secret.expose_secret(), now);
         match client {
-            Some(client) if is_proven => Ok(client),
-            client => {
-                self.count(client.as_ref());
-                let why = "the client or its secret is not one of those that are valid here";
-                Err(Fault::new(Named::InvalidClient, why))
+            Some(client) if !is_proven => Err(self.refuse(Some(&client), caller, now)),
+            Some(client) if !self.intake.gate(client.source).admits(caller) => {
+                let why = "tokens are not given to this client at the address that it asks from";
+                Err(Fault::new(Named::AccessDenied, why))
             }
+            Some(client) => Ok(client),
+            None => Err(self.refuse(None, caller, now)),
         }
     }
 
-    /// Warns at the 1st, 2nd, 4th, 8th… refusal, and names only clients that there are: what strangers write must not
-    /// fill the log.
-    fn count(&self, client: Option<&oauth_client::Model>) {
-        let count = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
+    /// Counts a client that did not prove itself. Warns at the 1st, 2nd, 4th, 8th… refusal, and names only clients that
+    /// there are: what strangers write must not fill the log.
+    fn refuse(
+        &self,
+        client: Option<&oauth_client::Model>,
+        caller: Option<IpAddr>,
+        now: DateTime<Utc>,
+    ) -> Fault {
+        let callers = self.intake.callers();
+        let source = client.map(|client| client.source);
         let client = client.map(|client| client.name.as_str());
+        let count = callers.refusals.count(source, client, now);
         if count.is_power_of_two() {
-            tracing::warn!(client, count, "an OAuth client did not prove itself");
+            tracing::warn!(
+                client,
+                ?caller,
+                count,
+                "an OAuth client did not prove itself"
+            );
         } else {
-            tracing::debug!(client, count, "an OAuth client did not prove itself");
+            tracing::debug!(
+                client,
+                ?caller,
+                count,
+                "an OAuth client did not prove itself"
+            );
         }
+        if let Err(wait) = callers.failed(caller) {
+            return Fault::too_many(wait);
+        }
+        let why = "the client or its secret is not one of those that are valid here";
+        Fault::new(Named::InvalidClient, why)
     }
 
     /// The issuer's address: what the settings say, else what the call names.

@@ -31,6 +31,7 @@ mod matrix;
 mod migrations;
 mod nodes;
 mod oauth;
+mod oauth_guess;
 mod oauth_hostile;
 mod oauth_refresh;
 mod place;
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
         ("matrix", matrix::tests()),
         ("migrations", migrations::tests()),
         ("oauth", oauth::tests()),
+        ("oauth_guess", oauth_guess::tests()),
         ("oauth_hostile", oauth_hostile::tests()),
         ("oauth_refresh", oauth_refresh::tests()),
         ("place", place::tests()),

@@ -1,5 +1,7 @@
 //! What the token endpoint answers: RFC 6749's errors, never to be stored. Nothing of a request is said back.
 
+use std::time::Duration;
+
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderMap, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
 };
@@ -13,7 +15,7 @@ use crate::domain::oauth::{OauthError, SCOPE, token::KeyError};
 /// After how many seconds a request may be sent again.
 const RETRY_SECONDS: &str = "5";
 
-/// The errors of RFC 6749, section 5.2, and the two for what is our fault.
+/// The errors of RFC 6749, section 5.2, two for what stands in the way of a client, and two for what is our fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     InvalidRequest,
@@ -21,6 +23,10 @@ pub(super) enum Named {
     InvalidGrant,
     UnsupportedGrantType,
     InvalidScope,
+    /// The client is known, and may not ask from there.
+    AccessDenied,
+    /// RFC 8628's word, for clients that fail to prove themselves too often.
+    SlowDown,
     TemporarilyUnavailable,
     ServerError,
 }
@@ -33,6 +39,8 @@ impl Named {
             Self::InvalidGrant => ("invalid_grant", StatusCode::BAD_REQUEST),
             Self::UnsupportedGrantType => ("unsupported_grant_type", StatusCode::BAD_REQUEST),
             Self::InvalidScope => ("invalid_scope", StatusCode::BAD_REQUEST),
+            Self::AccessDenied => ("access_denied", StatusCode::FORBIDDEN),
+            Self::SlowDown => ("slow_down", StatusCode::TOO_MANY_REQUESTS),
             Self::TemporarilyUnavailable => {
                 ("temporarily_unavailable", StatusCode::SERVICE_UNAVAILABLE)
             }
@@ -46,6 +54,7 @@ impl Named {
 pub(super) struct Fault {
     named: Named,
     status: Option<StatusCode>,
+    retry_after: Option<u64>,
     description: String,
 }
 
@@ -54,7 +63,17 @@ impl Fault {
         Self {
             named,
             status: None,
+            retry_after: None,
             description: description.into(),
+        }
+    }
+
+    /// 429: this client did not prove itself, and too many before it from the same address.
+    pub(super) fn too_many(wait: Duration) -> Self {
+        let why = "too many clients from this address did not prove themselves; check the id and the secret";
+        Self {
+            retry_after: Some(wait.as_secs() + 1),
+            ..Self::new(Named::SlowDown, why)
         }
     }
 
@@ -104,6 +123,9 @@ impl IntoResponse for Fault {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
             }
             _ => {}
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
