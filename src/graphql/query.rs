@@ -12,10 +12,14 @@ use super::error::{ErrorCode, Fault};
 use super::filter::ActivityFilter;
 use super::id::{self, Kind};
 use super::node::{self, Node};
-use super::object::{Activity, Building, Delivery, Incident, Property, Task, UnmappedStatus, Zone};
+use super::object::{
+    Activity, Building, Delivery, Incident, Property, RefusedCalls, Task, UnmappedStatus, Zone,
+};
 use super::plan::{Loader, Noun};
 use super::selection::Selected;
 use super::slot::{self, Fetched};
+use crate::domain::refusal::Refusals;
+use crate::domain::scope::Scope;
 use crate::domain::{read, status_type};
 
 /// How many status names without a meaning are told.
@@ -23,11 +27,27 @@ const MOST_UNMAPPED: u64 = 100;
 
 /// The server that answers.
 #[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
 pub struct Server {
     /// Its version.
     version: &'static str,
     /// All codes that an error of this API may have in `extensions.code`.
     error_codes: &'static [ErrorCode],
+}
+
+#[ComplexObject]
+impl Server {
+    /// How many calls did not prove their sender since this server started, by platform and credential; those that nobody
+    /// failed with stand there too. Not kept: a restart begins anew. Operators only.
+    async fn refused_calls(&self, context: &Context<'_>) -> Vec<RefusedCalls> {
+        // Credentials are for operators, who are those that may see all.
+        let (Ok(Scope::All), Ok(refusals)) =
+            (context.data::<Scope>(), context.data::<Arc<Refusals>>())
+        else {
+            return Vec::new();
+        };
+        refusals.all().into_iter().map(Into::into).collect()
+    }
 }
 
 /// What can be asked.

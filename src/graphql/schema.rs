@@ -1,5 +1,7 @@
 //! Building the schema, running a request on it, and printing it.
 
+use std::sync::Arc;
+
 use async_graphql::{
     PathSegment, Request, Response, SDLExportOptions, SchemaBuilder, ServerError, Value, Variables,
 };
@@ -14,6 +16,7 @@ use super::query::Query;
 use super::subscription::Subscription;
 use super::variables;
 use crate::domain::operator::Operator;
+use crate::domain::refusal::Refusals;
 use crate::domain::scope::Scope;
 use crate::domain::table::Connection;
 use crate::feed::Tail;
@@ -39,12 +42,13 @@ impl std::fmt::Debug for Schema {
 
 impl Schema {
     /// A schema that reads from `readers`, whose subscriptions follow `tail`, and through which operators decide on places
-    /// (`operator`) and drive calls again (`replay`).
+    /// (`operator`), drive calls again (`replay`) and see who was turned away (`refusals`).
     pub fn new(
         readers: Connection,
         tail: Option<Tail>,
         operator: Option<Operator>,
         replay: Option<Replay>,
+        refusals: Option<Arc<Refusals>>,
         limits: Limits,
     ) -> Self {
         let mut builder = builder()
@@ -65,6 +69,9 @@ impl Schema {
         }
         if let Some(replay) = replay {
             builder = builder.data(replay);
+        }
+        if let Some(refusals) = refusals {
+            builder = builder.data(refusals);
         }
         Self {
             inner: builder.finish(),

@@ -4,6 +4,7 @@ mod activity;
 mod delivery;
 mod incident;
 mod place;
+mod refusal;
 mod status;
 mod task;
 
@@ -11,5 +12,6 @@ pub use activity::{Activity, Change, Shared};
 pub use delivery::{Delivery, QuarantinedElement};
 pub use incident::Incident;
 pub use place::{Building, Level, Location, PlaceSource, Property, Zone};
+pub use refusal::RefusedCalls;
 pub use status::UnmappedStatus;
 pub use task::{AssetDowntime, Chase, ComplianceAnswer, Note, StatusChange, Task};

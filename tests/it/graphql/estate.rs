@@ -60,6 +60,7 @@ impl Estate {
             None,
             None,
             None,
+            None,
             Limits::default(),
         );
         Ok(Self {
