@@ -25,7 +25,7 @@ pub use credential::{EventHub, IotTopic, MatrixCredential, Secret, UrgentCredent
 pub use first_start::{CREDENTIALS_FILE, Own, make_data_dir, own_credentials};
 pub use issuer::{Issuer, IssuerKeys};
 pub use load::{Flags, Loaded, Sources, load};
-pub use network::Network;
+pub use network::{Network, ProxyHeader};
 pub use password::Password;
 pub use place::{PLACES_FILE, Place, Property, StatusType, UrgentSite, places_at};
 pub use signing_key::{SIGNING_KEY_FILE, signing_key};
@@ -75,13 +75,24 @@ pub struct Config {
     pub log: String,
     /// How long the head of a call may take to arrive, in seconds. Also how long a connection is kept between calls.
     pub head_seconds: u32,
+    /// How long the body of a call of a webhook may take to arrive, in seconds.
+    pub body_seconds: u32,
+    /// How many connections each address that is listened on takes at once; further ones wait until one has ended. Live
+    /// subscriptions count. The process needs as many file descriptors (`ulimit -n`).
+    pub max_connections: usize,
+    /// How many bytes of the webhooks' bodies may be on their way in at once, half of them for senders who are not proven
+    /// yet; beyond that calls are answered 503.
+    pub incoming_bytes: usize,
     /// How long calls in flight may take to end once the server was told to stop, in seconds.
     pub drain_seconds: u32,
     /// The proxies before this server, as networks: only they may name another address of the caller than their own, in
     /// X-Forwarded-For or Forwarded. A proxy listed here has to set one of the two itself.
     pub trusted_proxies: Vec<Network>,
-    /// How many calls of webhooks may fail to prove their sender in a minute, from one address; further ones are answered
-    /// 429. A call that proves its sender is never counted and never answered so.
+    /// Which of the two the proxies write, X-Forwarded-For or Forwarded; the other one is then the caller's own word and is
+    /// left aside. Without it both are read, and a call in which they disagree comes from nobody.
+    pub proxy_header: Option<ProxyHeader>,
+    /// How many calls of webhooks, and requests for access tokens, may fail to prove their sender in a minute, from one
+    /// address; further ones are answered 429. A call that proves its sender is never counted and never answered so.
     pub failures_per_minute: NonZeroU32,
     /// SmartClean Matrix's webhook.
     pub matrix: Matrix,
@@ -250,8 +261,12 @@ impl Default for Config {
             database_url: None,
             log: "warn,caretaker=info".to_owned(),
             head_seconds: 30,
+            body_seconds: 30,
+            max_connections: 500,
+            incoming_bytes: 64 * 1024 * 1024,
             drain_seconds: 10,
             trusted_proxies: Vec::new(),
+            proxy_header: None,
             failures_per_minute: FAILURES_PER_MINUTE,
             matrix: Matrix::default(),
             urgent: Urgent::default(),

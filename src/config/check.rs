@@ -11,6 +11,8 @@ use super::{Config, ConfigError, MatrixCredential};
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     let checks = [
         listen,
+        webhook_listen,
+        proxy_header,
         database,
         bounds,
         urgent,
@@ -49,6 +51,31 @@ fn listen(config: &Config) -> Result<(), String> {
     ))
 }
 
+/// Both platforms send secrets or what is as good as one for minutes: never in the open.
+fn webhook_listen(config: &Config) -> Result<(), String> {
+    let Some(address) = config.webhook_listen else {
+        return Ok(());
+    };
+    let is_covered = config.tls.is_some() || !config.trusted_proxies.is_empty();
+    if is_covered || address.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(format!(
+        "`webhook_listen` is {address}, which other machines can reach, and neither `tls` nor `trusted_proxies` is \
+         given: what proves the senders would travel in the open. Give `tls` (--tls-cert, --tls-key), or name the \
+         proxy that speaks TLS for caretaker in `trusted_proxies`"
+    ))
+}
+
+fn proxy_header(config: &Config) -> Result<(), String> {
+    if config.proxy_header.is_some() && config.trusted_proxies.is_empty() {
+        return Err(
+            "`proxy_header` is given without `trusted_proxies`: nobody's is read".to_owned(),
+        );
+    }
+    Ok(())
+}
+
 fn database(config: &Config) -> Result<(), String> {
     let url = config.database_url();
     let known = ["sqlite:", "postgres://", "postgresql://"];
@@ -64,6 +91,8 @@ fn database(config: &Config) -> Result<(), String> {
 fn bounds(config: &Config) -> Result<(), String> {
     let counts = [
         ("head_seconds", config.head_seconds as usize),
+        ("body_seconds", config.body_seconds as usize),
+        ("max_connections", config.max_connections),
         ("matrix.max_body_bytes", config.matrix.max_body_bytes),
         ("urgent.max_body_bytes", config.urgent.max_body_bytes),
         (
@@ -120,6 +149,13 @@ fn bounds(config: &Config) -> Result<(), String> {
         return Err(format!(
             "`writer.queue_bytes` ({}) is smaller than the longest body allowed ({largest}): it could never be taken",
             config.writer.queue_bytes
+        ));
+    }
+    if config.incoming_bytes / 2 < largest {
+        return Err(format!(
+            "`incoming_bytes` ({}) is less than twice the longest body allowed ({largest}): one of that length \
+             could not be read before its sender is proven",
+            config.incoming_bytes
         ));
     }
     if config.writer.batch > config.writer.queue {

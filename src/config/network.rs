@@ -1,4 +1,4 @@
-//! Networks in CIDR notation.
+//! Networks in CIDR notation, and what the proxies among them write.
 
 use std::net::IpAddr;
 
@@ -19,6 +19,28 @@ impl TryFrom<String> for Network {
         network.map(|network| Self(network.trunc())).ok_or_else(|| {
             format!("`{text}` is neither an address nor a network such as 10.0.0.0/8")
         })
+    }
+}
+
+/// The header in which a proxy says for whom it calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+impl TryFrom<String> for ProxyHeader {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "x-forwarded-for" => Ok(Self::XForwardedFor),
+            "forwarded" => Ok(Self::Forwarded),
+            _ => Err(format!("`{text}` is neither X-Forwarded-For nor Forwarded")),
+        }
     }
 }
 
