@@ -182,6 +182,7 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let mut greeting = Greeting {
         base: String::new(),
         webhooks: String::new(),
+        matrix_paths: Greeting::matrix_paths(&config),
         program: std::env::args()
             .next()
             .unwrap_or_else(|| "caretaker".to_owned()),

@@ -1,6 +1,7 @@
 //! The server: everything built once, in order, and taken down in the opposite order.
 
 mod connection;
+mod counted;
 pub mod greeting;
 mod intake;
 mod places;
@@ -8,7 +9,6 @@ mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -42,9 +42,6 @@ use crate::operate::replay::Replay;
 
 /// How many connections the queries share.
 const READERS: u32 = 6;
-
-/// How long the body of a call may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long the database may take to close: a query that nobody waits for any more may still run.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -158,17 +155,6 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         intake::matrix(&config, own.clone(), clock()).await?,
         intake::urgent(&config, own, clock()).await?,
     );
-    let issuer = Arc::new(http::oauth::Issuer {
-        database: database.clone(),
-        key,
-        standing,
-        address: issuer,
-        base: webhook_base.clone(),
-        lifetime: chrono::TimeDelta::seconds(config.oauth.access_token_seconds.into()),
-        clock: Arc::clone(&clock),
-        refused: AtomicU64::new(0),
-    });
-
     let (wake, wakes) = watch::channel(());
     let limits = Limits {
         queue: config.writer.queue,
@@ -209,19 +195,32 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
 
     let (stop, stopping) = watch::channel(false);
     let (matrix, urgent) = gates;
+    let callers = Arc::new(intake::callers(&config));
+    let refusals = Arc::clone(&callers.refusals);
     let intake = Arc::new(Intake::new(
         writer.clone(),
         matrix,
         urgent,
-        clock,
-        intake::callers(&config),
-        BODY_TIMEOUT,
+        Arc::clone(&clock),
+        callers,
+        intake::bodies(&config),
     ));
+    let issuer = Arc::new(http::oauth::Issuer {
+        database: database.clone(),
+        key,
+        standing,
+        address: issuer,
+        base: webhook_base.clone(),
+        lifetime: chrono::TimeDelta::seconds(config.oauth.access_token_seconds.into()),
+        clock,
+        intake: Arc::clone(&intake),
+    });
     let schema = Schema::new(
         database.readers.clone(),
         Some(tail),
         Some(operator),
         Some(replay),
+        Some(refusals),
         graphql_limits(&config),
     );
     let (open, mut all_closed) = mpsc::channel(1);
@@ -242,6 +241,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     let patience = Patience {
         head: Duration::from_secs(config.head_seconds.into()),
         drain: Duration::from_secs(config.drain_seconds.into()),
+        most: config.max_connections,
     };
     let until_stopped = || told(stopping.clone());
     let outer = webhooks.map(|(listener, _)| {

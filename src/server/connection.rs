@@ -1,8 +1,10 @@
-//! The way in: takes connections, speaks HTTP/1.1 on each, and ends them in time once the server stops. Knows no routes.
+//! The way in: takes connections, so many at once, speaks HTTP/1.1 on each, and ends them in time once the server stops.
+//! Knows no routes.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -15,10 +17,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::counted::Counted;
 use super::tls::Tls;
 use super::told;
 
@@ -32,6 +35,8 @@ pub(super) struct Patience {
     pub(super) head: Duration,
     /// How long calls in flight may take to end once the server stops.
     pub(super) drain: Duration,
+    /// How many connections there may be at once.
+    pub(super) most: usize,
 }
 
 /// Serves until `stopping` is over and each connection has ended or was cut off. Dropped, it cuts them off at once;
@@ -45,6 +50,9 @@ pub(super) async fn serve(
 ) {
     let mut door = Door {
         listener,
+        room: Arc::new(Semaphore::new(patience.most.min(Semaphore::MAX_PERMITS))),
+        is_full: false,
+        times_full: 0,
         shut_until: None,
     };
     let mut stopping = pin!(stopping);
@@ -64,7 +72,12 @@ pub(super) async fn serve(
                     let Some(tls) = tls else {
                         return converse(stream, peer, router, patience.head, is_stopping).await;
                     };
-                    match timeout(patience.head, tls.accept(stream)).await {
+                    let shaken = tokio::select! {
+                        shaken = timeout(patience.head, tls.accept(stream)) => shaken,
+                        // Nothing was asked yet that would have to be answered.
+                        () = told(is_stopping.clone()) => return,
+                    };
+                    match shaken {
                         Ok(Ok(stream)) => converse(stream, peer, router, patience.head, is_stopping).await,
                         Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS came about"),
                         Err(_late) => tracing::debug!(%peer, "a TLS handshake took too long"),
@@ -86,16 +99,24 @@ pub(super) async fn serve(
 /// The listener, which stays open whatever happens.
 struct Door {
     listener: TcpListener,
+    /// What is left of the connections that there may be.
+    room: Arc<Semaphore>,
+    is_full: bool,
+    times_full: u64,
     shut_until: Option<Instant>,
 }
 
 impl Door {
     /// The next connection. Nothing is forgotten when the future is dropped.
-    async fn next(&mut self) -> (TcpStream, SocketAddr) {
+    async fn next(&mut self) -> (Counted<TcpStream>, SocketAddr) {
         loop {
             if let Some(until) = self.shut_until {
                 sleep_until(until).await;
             }
+            let Some(place) = self.place().await else {
+                // The semaphore is never closed.
+                std::future::pending().await
+            };
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
                     if self.shut_until.take().is_some() {
@@ -105,7 +126,7 @@ impl Door {
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, %peer, "TCP_NODELAY was refused");
                     }
-                    return (stream, peer);
+                    return (Counted::new(stream, place), peer);
                 }
                 Err(error) if is_the_callers(&error) => {}
                 Err(error) => {
@@ -116,6 +137,24 @@ impl Door {
                 }
             }
         }
+    }
+
+    /// Room for one connection more: while there is none, callers wait before the door.
+    async fn place(&mut self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() {
+            self.is_full = false;
+            return Some(place);
+        }
+        if !std::mem::replace(&mut self.is_full, true) {
+            self.times_full += 1;
+            let times = self.times_full;
+            // How often is up to the callers: not a line each time.
+            if times.is_power_of_two() {
+                let what = "there are as many connections as `max_connections` allows; others wait";
+                tracing::warn!(times, "{what}");
+            }
+        }
+        Arc::clone(&self.room).acquire_owned().await.ok()
     }
 }
 
@@ -161,33 +200,99 @@ async fn converse(
 
 #[cfg(test)]
 mod tests {
+    use axum::extract::Request;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::oneshot;
 
     use super::*;
 
-    #[tokio::test]
-    async fn a_handler_knows_who_calls() {
+    const CALL: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+    /// Serves `router` to so many at once until what is returned is dropped.
+    async fn open(
+        router: Router,
+        most: usize,
+    ) -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let who = async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.to_string();
-        let router = Router::new().route("/", get(who));
         let patience = Patience {
             head: Duration::from_secs(30),
             drain: Duration::from_secs(30),
+            most,
         };
         let (stop, stopping) = oneshot::channel::<()>();
         let serving = tokio::spawn(serve(listener, router, patience, None, async {
             let _ = stopping.await;
         }));
-        let mut caller = TcpStream::connect(address).await.unwrap();
-        let call = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        caller.write_all(call.as_bytes()).await.unwrap();
+        (address, stop, serving)
+    }
+
+    async fn answer(caller: &mut TcpStream) -> String {
         let mut answer = String::new();
         caller.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_handler_knows_who_calls() {
+        let who = async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.to_string();
+        let (address, stop, serving) = open(Router::new().route("/", get(who)), 2).await;
+        let mut caller = TcpStream::connect(address).await.unwrap();
+        caller.write_all(CALL).await.unwrap();
+        let answer = answer(&mut caller).await;
         let me = caller.local_addr().unwrap().to_string();
         assert!(answer.ends_with(&format!("\r\n\r\n{me}")), "{answer}");
+        drop(stop);
+        serving.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn beyond_the_most_connections_callers_wait_until_one_has_ended() {
+        let router = Router::new().route("/", get(async || "ok"));
+        let (address, stop, serving) = open(router, 2).await;
+        let idle = TcpStream::connect(address).await.unwrap();
+        let other = TcpStream::connect(address).await.unwrap();
+        let mut third = TcpStream::connect(address).await.unwrap();
+        third.write_all(CALL).await.unwrap();
+        let mut waiting = Box::pin(answer(&mut third));
+        let early = timeout(Duration::from_millis(200), waiting.as_mut()).await;
+        assert!(early.is_err(), "{early:?}");
+        drop(idle);
+        assert!(waiting.await.starts_with("HTTP/1.1 200"));
+        drop((other, stop));
+        serving.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_upgraded_keeps_its_place() {
+        let (took, taken) = oneshot::channel();
+        let took = Arc::new(std::sync::Mutex::new(Some(took)));
+        let upgrade = move |request: Request| {
+            let (upgrade, took) = (hyper::upgrade::on(request), took.lock().unwrap().take());
+            tokio::spawn(async move { took.unwrap().send(upgrade.await.unwrap()).ok() });
+            async {
+                (
+                    axum::http::StatusCode::SWITCHING_PROTOCOLS,
+                    [("upgrade", "x")],
+                )
+            }
+        };
+        let router = Router::new()
+            .route("/", get(async || "ok"))
+            .route("/up", get(upgrade));
+        let (address, stop, serving) = open(router, 1).await;
+        let mut first = TcpStream::connect(address).await.unwrap();
+        let call = b"GET /up HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
+        first.write_all(call).await.unwrap();
+        let upgraded = taken.await.unwrap();
+        let mut second = TcpStream::connect(address).await.unwrap();
+        second.write_all(CALL).await.unwrap();
+        let mut waiting = Box::pin(answer(&mut second));
+        let early = timeout(Duration::from_millis(200), waiting.as_mut()).await;
+        assert!(early.is_err(), "{early:?}");
+        drop(upgraded);
+        assert!(waiting.await.starts_with("HTTP/1.1 200"));
         drop(stop);
         serving.await.unwrap();
     }

@@ -1,9 +1,10 @@
 //! What a newcomer reads when the server is up: where everything is and one command to try. Never a secret.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::config::{Own, PLACES_FILE, Sources};
+use crate::config::{Config, Own, PLACES_FILE, Sources};
 
 const DEFAULT_BASE: &str = "http://127.0.0.1:8080";
 const DEFAULT_DATA_DIR: &str = "./data";
@@ -15,6 +16,8 @@ pub struct Greeting {
     pub base: String,
     /// Where it takes the webhooks; the same unless they have an address of their own.
     pub webhooks: String,
+    /// The hubs and topics of the settings, as paths: `/telemetry/messages`, `/topics/a/b`.
+    pub matrix_paths: Vec<String>,
     /// How this program was called, for the command to try.
     pub program: String,
     /// What gave the settings.
@@ -32,6 +35,16 @@ pub struct Greeting {
 }
 
 impl Greeting {
+    /// The paths of the hubs and topics that the settings name, each once.
+    pub fn matrix_paths(config: &Config) -> Vec<String> {
+        let hubs = config.matrix.event_hubs.iter();
+        let hubs = hubs.map(|given| format!("/{}/messages", given.hub));
+        let topics = config.matrix.iot.iter();
+        let topics = topics.map(|given| format!("/topics/{}", given.topic));
+        let paths: BTreeSet<String> = hubs.chain(topics).collect();
+        paths.into_iter().collect()
+    }
+
     fn command(&self) -> String {
         let mut command = format!("{} simulate", self.program);
         if self.base != DEFAULT_BASE {
@@ -58,6 +71,9 @@ impl fmt::Display for Greeting {
         )?;
         writeln!(f, "  Schema     {base}/schema.graphql")?;
         writeln!(f, "  Matrix     POST {webhooks}/webhooks/matrix")?;
+        for path in &self.matrix_paths {
+            writeln!(f, "             POST {webhooks}{path}")?;
+        }
         writeln!(
             f,
             "  Urgent     POST {webhooks}/webhooks/urgent/task-created, task-changed, note-added"
@@ -109,6 +125,7 @@ mod tests {
         Greeting {
             base: DEFAULT_BASE.to_owned(),
             webhooks: DEFAULT_BASE.to_owned(),
+            matrix_paths: Vec::new(),
             program: "target/debug/caretaker".to_owned(),
             settings: Sources::default(),
             data_dir: PathBuf::from("./data"),
@@ -150,6 +167,7 @@ mod tests {
         let greeting = Greeting {
             base: "http://127.0.0.1:9000".to_owned(),
             webhooks: "https://192.0.2.1:8443".to_owned(),
+            matrix_paths: vec!["/telemetry/messages".to_owned()],
             data_dir: PathBuf::from("/var/lib/it's here"),
             open_sources: vec!["Matrix"],
             own_credentials: None,
@@ -163,9 +181,8 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("Webhook credentials"), "{text}");
-        assert!(
-            text.contains("POST https://192.0.2.1:8443/webhooks/matrix"),
-            "{text}"
-        );
+        let of_matrix = "  Matrix     POST https://192.0.2.1:8443/webhooks/matrix\n             \
+                         POST https://192.0.2.1:8443/telemetry/messages\n  Urgent";
+        assert!(text.contains(of_matrix), "{text}");
     }
 }

@@ -12,7 +12,7 @@ use crate::config::{self, Config, IssuerKeys, MatrixCredential, Network, Secret}
 use crate::domain::id::SiteKey;
 use crate::domain::oauth::token::Key;
 use crate::domain::operator::Declared;
-use crate::http::webhook::{Callers, Gate};
+use crate::http::webhook::{Bodies, Callers, Gate, ProxyHeader};
 use crate::ingest::proof::bearer::{self, Bearer, Own};
 use crate::ingest::proof::keys::{Keys, Place};
 use crate::ingest::proof::{
@@ -150,10 +150,22 @@ pub(super) async fn urgent(config: &Config, own: Own, now: DateTime<Utc>) -> any
 
 /// Who may name another address than its own, and how many failures one address has.
 pub(super) fn callers(config: &Config) -> Callers {
+    let proxy_header = match config.proxy_header {
+        None => ProxyHeader::Either,
+        Some(config::ProxyHeader::XForwardedFor) => ProxyHeader::XForwardedFor,
+        Some(config::ProxyHeader::Forwarded) => ProxyHeader::Forwarded,
+    };
     Callers::new(
         networks(&config.trusted_proxies),
+        proxy_header,
         config.failures_per_minute,
     )
+}
+
+/// How long bodies may take, and how much of them there may be at once.
+pub(super) fn bodies(config: &Config) -> Bodies {
+    let patience = std::time::Duration::from_secs(config.body_seconds.into());
+    Bodies::new(patience, config.incoming_bytes)
 }
 
 /// The positions of a source's credentials run through all of its lists.
