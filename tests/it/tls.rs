@@ -12,12 +12,15 @@ use serde_json::json;
 
 use crate::support::case::on_each_engine;
 use crate::support::event::incident;
-use crate::support::{Case, TestDatabase, TestServer};
+use crate::support::{Case, Process, TestDatabase, TestServer};
 
 pub fn tests() -> Vec<Case> {
     on_each_engine![
         a_client_that_checks_the_chain_gets_in_and_no_other,
+        a_certificate_for_another_host_is_refused_by_the_client,
         a_new_certificate_is_taken_over_while_the_server_runs,
+        files_out_of_step_leave_the_last_pair_until_they_fit,
+        who_never_shakes_hands_does_not_hold_up_the_end,
         the_webhooks_have_an_address_of_their_own_where_nothing_can_be_read,
         a_certificate_that_cannot_be_used_stops_the_start,
     ]
@@ -38,8 +41,12 @@ impl Authority {
 
     /// Writes a certificate for 127.0.0.1 and its key into `folder`.
     fn issue(&self, folder: &Path) -> anyhow::Result<Tls> {
+        self.issue_for("127.0.0.1", folder)
+    }
+
+    fn issue_for(&self, host: &str, folder: &Path) -> anyhow::Result<Tls> {
         let key = KeyPair::generate()?;
-        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()])?;
+        let params = CertificateParams::new(vec![host.to_owned()])?;
         let cert = params.signed_by(&key, &self.0)?;
         let files = files(folder);
         std::fs::write(&files.cert, cert.pem())?;
@@ -100,28 +107,128 @@ async fn a_client_that_checks_the_chain_gets_in_and_no_other(
     server.stop().await
 }
 
+async fn a_certificate_for_another_host_is_refused_by_the_client(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let authority = Authority::new()?;
+    let files = authority.issue_for("caretaker.example", database.folder())?;
+    let server = TestServer::start_with(&database, |config| config.tls = Some(files)).await?;
+    let port = server.base.rsplit(':').next().context("no port")?;
+    let healthz = format!("https://127.0.0.1:{port}/healthz");
+    assert_eq!(status(&authority.client()?, &healthz).await, None);
+    // It is for the name alone that it was refused.
+    let root = Certificate::from_pem(authority.0.pem().as_bytes())?;
+    let named = Client::builder()
+        .no_proxy()
+        .tls_certs_only([root])
+        .resolve("caretaker.example", format!("127.0.0.1:{port}").parse()?)
+        .build()?;
+    let healthz = format!("https://caretaker.example:{port}/healthz");
+    assert_eq!(status(&named, &healthz).await, Some(StatusCode::OK));
+    server.stop().await
+}
+
+/// A server in a process of its own, whose log can be read, and the address where it speaks TLS.
+async fn process(database: &TestDatabase, files: &Tls) -> anyhow::Result<(Process, String)> {
+    let (cert, key) = (files.cert.to_str(), files.key.to_str());
+    let process = Process::start_with(
+        database,
+        &[
+            "--webhook-listen",
+            "127.0.0.1:0",
+            "--tls-cert",
+            cert.context("no path")?,
+            "--tls-key",
+            key.context("no path")?,
+        ],
+    )
+    .await?;
+    let mut words = process.greeting.split_whitespace();
+    let webhooks = words.find_map(|word| word.strip_suffix("/webhooks/matrix"));
+    let healthz = format!("{}/healthz", webhooks.context("no address")?);
+    Ok((process, healthz))
+}
+
+/// Waits until the log says that changed files were read and not taken.
+async fn left_as_it_was(database: &TestDatabase, why: &str) -> anyhow::Result<()> {
+    let log = database.folder().join("log");
+    let seen = async {
+        loop {
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            let mut lines = said.lines();
+            if lines.any(|line| line.contains("left as it was") && line.contains(why)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let seen = tokio::time::timeout(Duration::from_secs(30), seen).await;
+    seen.context("the change was not seen")
+}
+
+async fn answers(client: &Client, url: &str) -> anyhow::Result<()> {
+    let taken_over = async {
+        while status(client, url).await.is_none() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let taken_over = tokio::time::timeout(Duration::from_secs(30), taken_over).await;
+    taken_over.context("the new certificate was not taken over")
+}
+
 async fn a_new_certificate_is_taken_over_while_the_server_runs(
     database: TestDatabase,
 ) -> anyhow::Result<()> {
     let (old, new) = (Authority::new()?, Authority::new()?);
     let files = old.issue(database.folder())?;
-    let cert = files.cert.clone();
-    let server = TestServer::start_with(&database, |config| config.tls = Some(files)).await?;
-    let healthz = server.url("/healthz").replacen("http:", "https:", 1);
-    std::fs::write(&cert, "no certificate")?;
+    let (server, healthz) = process(&database, &files).await?;
+    std::fs::write(&files.cert, "no certificate")?;
+    left_as_it_was(&database, "no certificate in PEM").await?;
     assert_eq!(status(&old.client()?, &healthz).await, Some(StatusCode::OK));
     new.issue(database.folder())?;
-    let taken_over = async {
-        while status(&new.client()?, &healthz).await.is_none() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        anyhow::Ok(())
-    };
-    tokio::time::timeout(Duration::from_secs(30), taken_over)
-        .await
-        .context("the new certificate was not taken over")??;
+    answers(&new.client()?, &healthz).await?;
     assert_eq!(status(&old.client()?, &healthz).await, None);
-    server.stop().await
+    server.kill().await
+}
+
+async fn files_out_of_step_leave_the_last_pair_until_they_fit(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let (old, new) = (Authority::new()?, Authority::new()?);
+    let files = old.issue(database.folder())?;
+    let (server, healthz) = process(&database, &files).await?;
+    let beside = tempfile::tempdir()?;
+    let next = new.issue(beside.path())?;
+    std::fs::copy(&next.cert, &files.cert)?;
+    left_as_it_was(&database, "do not belong together").await?;
+    assert_eq!(status(&old.client()?, &healthz).await, Some(StatusCode::OK));
+    assert_eq!(status(&new.client()?, &healthz).await, None);
+    std::fs::copy(&next.key, &files.key)?;
+    answers(&new.client()?, &healthz).await?;
+    server.kill().await
+}
+
+async fn who_never_shakes_hands_does_not_hold_up_the_end(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let authority = Authority::new()?;
+    let files = authority.issue(database.folder())?;
+    let server = TestServer::start_with(&database, |config| {
+        config.tls = Some(files);
+        config.drain_seconds = 60;
+        config.head_seconds = 60;
+    })
+    .await?;
+    let address = server.base.strip_prefix("http://").context("no address")?;
+    let silent = tokio::net::TcpStream::connect(address).await?;
+    // Connections are taken in their order: after this one, the silent one is in its handshake.
+    let healthz = format!("https://{address}/healthz");
+    let client = authority.client()?;
+    assert_eq!(status(&client, &healthz).await, Some(StatusCode::OK));
+    drop(client);
+    let stopped = tokio::time::timeout(Duration::from_secs(30), server.stop()).await;
+    drop(silent);
+    stopped.context("it waited for the silent one")?
 }
 
 async fn the_webhooks_have_an_address_of_their_own_where_nothing_can_be_read(
