@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod batch;
 pub mod bulk;
+pub mod cause;
 pub mod database;
 pub mod delivery;
 pub mod diff;
@@ -24,6 +25,7 @@ pub mod rebuild;
 pub mod register;
 pub mod row;
 pub mod scope;
+pub mod secret;
 pub mod state;
 pub mod status_type;
 pub mod store;
