@@ -5,13 +5,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hmac::{KeyInit, Mac};
-use sha2::Sha256;
+use super::compare::signature;
 
 /// The most verdicts of either kind that are remembered; then all of that kind are forgotten.
 const MOST: usize = 1024;
 
-type Tag = [u8; 32];
+type Tag = Vec<u8>;
 
 /// Verdicts by what was verified.
 pub(super) struct Memory {
@@ -61,9 +60,7 @@ impl Memory {
     }
 
     fn tag(&self, words: &[u8]) -> Option<Tag> {
-        let mut mac = hmac::Hmac::<Sha256>::new_from_slice(self.key.as_ref()?).ok()?;
-        mac.update(words);
-        Some(mac.finalize().into_bytes().into())
+        Some(signature(self.key.as_ref()?, words))
     }
 }
 
