@@ -12,7 +12,7 @@ use ipnet::IpNet;
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The address of the caller; `None` where the server was not told its peer.
-pub(super) fn address(parts: &Parts, trusted: &[IpNet]) -> Option<IpAddr> {
+pub fn address(parts: &Parts, trusted: &[IpNet]) -> Option<IpAddr> {
     let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
     Some(behind(peer.ip().to_canonical(), &parts.headers, trusted))
 }
