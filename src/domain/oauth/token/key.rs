@@ -14,7 +14,7 @@ use crate::domain::oauth::hash;
 /// For how long it is remembered that there is no key: strangers' tokens must not cost a look into the folder each.
 const NO_KEY_REMEMBERED: Duration = Duration::from_secs(1);
 /// RFC 9068: so that no other token signed with the key passes for an access token.
-pub(super) const TYPE: &str = "at+jwt";
+const TYPE: &str = "at+jwt";
 /// The fewest bytes of a key.
 pub const SHORTEST_KEY: usize = 32;
 

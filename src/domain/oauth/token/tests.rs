@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jsonwebtoken::{EncodingKey, Header};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::key::TYPE;
 use super::*;
 
 const LIFE: TimeDelta = TimeDelta::minutes(15);
