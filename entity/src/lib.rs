@@ -17,6 +17,7 @@ pub mod level;
 pub mod note;
 pub mod oauth_client;
 pub mod oauth_refresh_token;
+pub mod oauth_replaced_token;
 pub mod oauth_revoked_token;
 pub mod place_link;
 pub mod property;

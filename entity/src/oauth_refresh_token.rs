@@ -1,5 +1,5 @@
-//! Table `oauth_refresh_token`: the refresh tokens that are good now, hashed. A replaced one is not kept: it is known
-//! by its family.
+//! Table `oauth_refresh_token`: the refresh tokens that are good now, hashed. One that was replaced stands in
+//! `oauth_replaced_token`.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,16 +1,30 @@
 //! What must hold for any bytes at all, whoever makes them up: the fuzzer, or the test that replays its seeds.
 //! A decoder never panics, gives the same for the same, and accounts for every element; a proof never passes a stranger.
 
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use axum::http::request::Parts;
 use caretaker::domain::delivery::Content;
 use caretaker::domain::fact::Fact;
+use caretaker::domain::oauth::token::Key;
+use caretaker::http::oauth::form::{Form, Given};
+use caretaker::http::webhook::ProxyHeader;
+use caretaker::http::webhook::caller::address;
+use caretaker::ingest::proof::bearer::Issuer;
+use caretaker::ingest::proof::keys::Keys;
 use caretaker::ingest::proof::{
-    Basic, GRACE, Hmac, HubKey, Login, MARKER, Password, Presented, Proof, Sas, Scheme, SigV4,
-    Step, Target, Token, TopicKey,
+    Basic, Bearer, GRACE, Hmac, HubKey, Login, MARKER, Password, Presented, Proof, Sas, Scheme,
+    SigV4, Step, Target, Token, TopicKey,
 };
 use caretaker::ingest::receive;
 use chrono::{DateTime, Utc};
-use entity::Operation;
+use entity::{Operation, Source};
 use futures_util::FutureExt;
+use ipnet::IpNet;
+use secrecy::ExposeSecret;
 
 /// 2023-11-14T22:13:20Z: when everything here arrives.
 fn arrival() -> DateTime<Utc> {
@@ -183,6 +197,141 @@ pub fn sigv4(bytes: &[u8]) {
         skew: GRACE,
     };
     prove(Scheme::SigV4(sigv4), &call);
+}
+
+/// A key set that is at hand when the first line of the input is none.
+const KEYS: &[u8] = br#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"d","x":"6kpsY-KcUgq-9VB7Ey7F-ZVHdq6-vnuSQh7qaRRG0iw"}]}"#;
+
+/// The issuer's key set and the `Authorization` headers, one a line, as access tokens are read. Whatever keys an issuer
+/// has, and whatever a token says of itself: without the issuer's private key nothing passes.
+pub fn bearer(bytes: &[u8]) {
+    let mut lines = lines(bytes);
+    let set = Keys::given(lines.next().unwrap_or_default());
+    let Ok(keys) = set.or_else(|_| Keys::given(KEYS)) else {
+        return;
+    };
+    let issuer = Issuer {
+        name: NAME.to_owned(),
+        position: 0,
+        issuer: "https://login.example/".to_owned(),
+        audience: "https://caretaker.example".to_owned(),
+        scope: None,
+        keys: Arc::new(keys),
+    };
+    let authorization: Vec<&[u8]> = lines.collect();
+    // Our own tokens: nobody has the key.
+    let own = Key::new(|_| Ok(Some(SECRET.into())));
+    for header in &authorization {
+        let header = std::str::from_utf8(header).unwrap_or_default();
+        let token = header.strip_prefix("Bearer ").unwrap_or(header);
+        assert_eq!(own.read(token), Ok(None));
+    }
+    let call = Presented {
+        method: "POST",
+        path: "/webhooks/matrix",
+        authorization,
+        ..Presented::default()
+    };
+    let bearer = Bearer {
+        source: Source::Matrix,
+        own: None,
+        issuers: vec![issuer],
+        position: 1,
+    };
+    prove(Scheme::Bearer(bearer), &call);
+}
+
+/// The form and the `Authorization` headers, one a line, as the token endpoint reads them. What a client says of itself
+/// in one way is the same said in the other.
+pub fn form(bytes: &[u8]) {
+    let mut lines = lines(bytes);
+    let form = Form::of(lines.next().unwrap_or_default());
+    for name in ["grant_type", "refresh_token", "scope", "token", ""] {
+        assert!(form.one(name).is_ok_and(|value| value != Some("")) || form.one(name).is_err());
+    }
+    let headers: Vec<&[u8]> = lines.collect();
+    let Ok(given) = Given::find(headers.iter().copied(), &form) else {
+        return;
+    };
+    assert!(headers.len() <= 1, "one of two headers was chosen");
+    let (id, secret) = (given.id.as_str(), given.secret.expose_secret());
+    if id.is_empty() || secret.is_empty() {
+        return;
+    }
+    let again = format!(
+        "client_secret={}&client_id={}",
+        escaped(secret),
+        escaped(id)
+    );
+    let again = Given::find(std::iter::empty(), &Form::of(again.as_bytes()));
+    let again = again.expect("the same in the form");
+    assert_eq!(
+        (again.id.as_str(), again.secret.expose_secret()),
+        (id, secret)
+    );
+}
+
+fn escaped(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// The peer's address and headers (`name:value`), one a line, as the caller's address is found. Who is not trusted does
+/// not choose his address: not as a peer, and not by what he claims before a proxy adds what it saw.
+pub fn caller(bytes: &[u8]) {
+    let mut lines = lines(bytes);
+    let Some(peer) = text(&mut lines).and_then(|line| line.parse::<IpAddr>().ok()) else {
+        return;
+    };
+    let peer = peer.to_canonical();
+    let headers: Vec<(&[u8], &[u8])> = lines
+        .filter_map(|line| {
+            let end = line.iter().position(|byte| *byte == b':')?;
+            Some((&line[..end], &line[end + 1..]))
+        })
+        .collect();
+    let trusted: Vec<IpNet> = ["10.0.0.0/8", "2001:db8:1::/48"]
+        .iter()
+        .filter_map(|network| network.parse().ok())
+        .collect();
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
+    let Some(parts) = head(peer, &headers) else {
+        return;
+    };
+    let by = ProxyHeader::Either;
+    let found = address(&parts, &trusted, by);
+    assert_eq!(found, address(&parts, &trusted, by));
+    // What a trusted proxy says of nobody names nobody, not the proxy.
+    let Some(found) = found else {
+        assert!(is_trusted(peer));
+        return;
+    };
+    if !is_trusted(peer) {
+        assert_eq!(found, peer);
+    }
+    if found == peer || is_trusted(found) {
+        return;
+    }
+    let claims: [(&[u8], &[u8]); 2] = [
+        (b"x-forwarded-for", b"198.51.100.66"),
+        (b"forwarded", b"for=198.51.100.66"),
+    ];
+    let is_there = |name: &[u8]| {
+        headers
+            .iter()
+            .any(|(there, _)| there.eq_ignore_ascii_case(name))
+    };
+    let claims = claims.into_iter().filter(|(name, _)| is_there(name));
+    let claimed: Vec<(&[u8], &[u8])> = claims.chain(headers.iter().copied()).collect();
+    let claimed = head(peer, &claimed).expect("headers as before");
+    assert_eq!(address(&claimed, &trusted, by), Some(found));
+}
+
+fn head(peer: IpAddr, headers: &[(&[u8], &[u8])]) -> Option<Parts> {
+    let mut request = Request::builder().extension(ConnectInfo(SocketAddr::new(peer, 4711)));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(()).ok().map(|request| request.into_parts().0)
 }
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {

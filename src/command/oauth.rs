@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use anyhow::Context;
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use entity::Source;
 use secrecy::ExposeSecret;
@@ -14,6 +14,9 @@ use caretaker::domain::database::Database;
 use caretaker::domain::migrate;
 use caretaker::domain::oauth::read::{self, Listed};
 use caretaker::domain::oauth::{OauthError, write};
+use caretaker::ingest::proof;
+
+use super::at;
 
 /// What is to be done.
 #[derive(Debug, Subcommand)]
@@ -141,7 +144,7 @@ pub(crate) async fn run(config: &Config, what: &Oauth) -> anyhow::Result<String>
     migrate::up(&database).await.context("the migrations")?;
     let now = Utc::now();
     let said = match what {
-        Oauth::Client { what } => client(&database, what, now).await,
+        Oauth::Client { what } => client(&database, config, what, now).await,
         Oauth::RefreshToken {
             what: RefreshToken::Issue { client, .. },
         } => write::issue_refresh_token(&database, client, now)
@@ -154,6 +157,7 @@ pub(crate) async fn run(config: &Config, what: &Oauth) -> anyhow::Result<String>
 
 async fn client(
     database: &Database,
+    config: &Config,
     what: &Client,
     now: DateTime<Utc>,
 ) -> Result<String, OauthError> {
@@ -168,6 +172,14 @@ async fn client(
                 Platform::Matrix => Source::Matrix,
                 Platform::Urgent => Source::Urgent,
             };
+            let mut reserved = vec![proof::UNAUTHENTICATED, config::CREDENTIALS_FILE];
+            let given = config.credential_names(source);
+            reserved.extend(given.into_iter().map(String::as_str));
+            if reserved.contains(&name.as_str()) {
+                return Err(OauthError::Refused(format!(
+                    "deliveries already record `{name}` of other senders: give the client another name"
+                )));
+            }
             let made = write::add(database, name, source, *rotate_refresh_tokens, now).await?;
             Ok(shown(&made))
         }
@@ -187,7 +199,7 @@ async fn client(
         Client::Rotate { client, old, .. } => {
             let grace = old.grace_hours.map(|hours| TimeDelta::hours(hours.into()));
             let made = write::rotate(database, client, grace, now).await?;
-            let until = made.client.previous_secret_until.map(moment);
+            let until = made.client.previous_secret_until.map(at);
             let until = until.unwrap_or_else(|| "--drop-old is given".to_owned());
             Ok(format!(
                 "{}the old secret is good until {until}\n",
@@ -233,13 +245,13 @@ fn table(clients: &[Listed], now: DateTime<Utc>) -> String {
         }
         let until = client.previous_secret_until;
         if client.previous_secret_hash.is_some() && until.is_none_or(|until| until > now) {
-            let until = until.map_or_else(|| "dropped".to_owned(), moment);
+            let until = until.map_or_else(|| "dropped".to_owned(), at);
             notes.push(format!("old secret good until {until}"));
         }
-        if let Some(at) = client.replayed_at {
+        if let Some(replayed_at) = client.replayed_at {
             notes.push(format!(
                 "ALARM: a replaced refresh token was used again at {}; it may be stolen",
-                moment(at)
+                at(replayed_at)
             ));
         }
         // Writing into a String cannot fail.
@@ -248,13 +260,9 @@ fn table(clients: &[Listed], now: DateTime<Utc>) -> String {
             "{:width$}  {}  {source}  added {}  {}",
             client.name,
             client.id,
-            moment(client.created_at),
+            at(client.created_at),
             notes.join(", ")
         );
     }
     text
-}
-
-fn moment(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

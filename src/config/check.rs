@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use entity::StatusTypeName;
 use secrecy::ExposeSecret;
 
-use super::{Config, ConfigError, MatrixCredential};
+use super::{Config, ConfigError, credential};
 
 /// Checks what single fields cannot tell.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
@@ -16,8 +16,9 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         database,
         bounds,
         urgent,
-        matrix_credentials,
-        urgent_credentials,
+        credential::names,
+        credential::matrix,
+        credential::urgent,
         super::issuer::check,
         super::signing_key::check,
     ];
@@ -167,8 +168,24 @@ fn bounds(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
+/// The words that open the header of the other schemes.
+const OTHER_WORDS: [&str; 4] = [
+    "Basic",
+    "Bearer",
+    "SharedAccessSignature",
+    "AWS4-HMAC-SHA256",
+];
+
 fn urgent(config: &Config) -> Result<(), String> {
     let marker = &config.urgent.marker;
+    if let Some(word) = OTHER_WORDS
+        .iter()
+        .find(|word| marker.eq_ignore_ascii_case(word))
+    {
+        return Err(format!(
+            "`urgent.marker` is `{marker}`: that word opens another kind of proof ({word})"
+        ));
+    }
     if marker.is_empty() || !marker.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("`urgent.marker` must be one word of visible ASCII".to_owned());
     }
@@ -176,114 +193,6 @@ fn urgent(config: &Config) -> Result<(), String> {
     if !prefix.is_empty() && (!prefix.starts_with('/') || prefix.ends_with('/')) {
         return Err(format!(
             "`urgent.path_prefix` is `{prefix}`; it must begin with `/` and not end with it"
-        ));
-    }
-    Ok(())
-}
-
-fn matrix_credentials(config: &Config) -> Result<(), String> {
-    let matrix = &config.matrix;
-    // Failures are counted by name, whatever the scheme.
-    let names = matrix.credentials.iter().map(|c| &c.name);
-    let hubs = matrix.event_hubs.iter().map(|c| &c.name);
-    let topics = matrix.iot.iter().map(|c| &c.name);
-    once("matrix.credentials", "name", names.clone())?;
-    let list = "matrix.credentials, event_hubs and iot together";
-    once(list, "name", names.chain(hubs).chain(topics))?;
-    logins("matrix.credentials", &matrix.credentials)?;
-    for hub in &matrix.event_hubs {
-        let told = |why| format!("`matrix.event_hubs`, `{}`: {why}", hub.name);
-        if hub.hub.is_empty() || hub.hub.contains('/') || hub.key_name.is_empty() {
-            let why = "`hub` and `key_name` must not be empty, and a hub holds no slash";
-            return Err(told(why.to_owned()));
-        }
-        hub.key
-            .read()
-            .map_err(|why| told(format!("`key`: {why}")))?;
-    }
-    for topic in &matrix.iot {
-        let told = |why| format!("`matrix.iot`, `{}`: {why}", topic.name);
-        let words = [&topic.topic, &topic.region, &topic.access_key_id];
-        if words.iter().any(|word| word.is_empty()) || topic.topic.starts_with('/') {
-            let why = "`topic`, `region` and `access_key_id` must not be empty, and the topic does not begin \
-                       with a slash";
-            return Err(told(why.to_owned()));
-        }
-        let secret = topic.secret_access_key.read();
-        secret.map_err(|why| told(format!("`secret_access_key`: {why}")))?;
-    }
-    open_or_not(
-        "matrix",
-        matrix.allow_unauthenticated,
-        matrix.credentials.len(),
-    )
-}
-
-fn logins(list: &str, logins: &[MatrixCredential]) -> Result<(), String> {
-    for credential in logins {
-        let problem = match &credential.username {
-            name if name.is_empty() => Some("`username` is empty".to_owned()),
-            name if name.contains(':') => {
-                Some("`username` holds a colon, which ends it in HTTP Basic".to_owned())
-            }
-            _ => credential.password.check().err(),
-        };
-        if let Some(problem) = problem {
-            return Err(format!("`{list}`, `{}`: {problem}", credential.name));
-        }
-    }
-    Ok(())
-}
-
-fn urgent_credentials(config: &Config) -> Result<(), String> {
-    let urgent = &config.urgent;
-    let tokens = urgent.credentials.iter().map(|c| &c.name);
-    let names = urgent.basic.iter().map(|c| &c.name);
-    once("urgent.credentials", "name", tokens.clone())?;
-    once(
-        "urgent.credentials and basic together",
-        "name",
-        tokens.chain(names),
-    )?;
-    logins("urgent.basic", &urgent.basic)?;
-    if !urgent.basic.is_empty() && urgent.marker.eq_ignore_ascii_case("Basic") {
-        return Err(
-            "`urgent.marker` is the word of HTTP Basic, which `urgent.basic` needs".to_owned(),
-        );
-    }
-    // Two secrets for one token is how a secret is changed; two equal pairs cannot be told apart in a delivery.
-    for credential in &urgent.credentials {
-        let token = &credential.token;
-        let problem = if token.is_empty() || token.contains([':', ' ']) {
-            Some(
-                "`token` is empty or holds a colon or space, which end it in the header".to_owned(),
-            )
-        } else {
-            credential
-                .secret
-                .read()
-                .err()
-                .map(|why| format!("`secret`: {why}"))
-        };
-        if let Some(problem) = problem {
-            return Err(format!(
-                "`urgent.credentials`, `{}`: {problem}",
-                credential.name
-            ));
-        }
-    }
-    open_or_not(
-        "urgent",
-        urgent.allow_unauthenticated,
-        urgent.credentials.len() + urgent.basic.len(),
-    )
-}
-
-fn open_or_not(source: &str, open: bool, credentials: usize) -> Result<(), String> {
-    if open && credentials > 0 {
-        return Err(format!(
-            "`{source}.allow_unauthenticated` is true although `{source}.credentials` are given: \
-             take one of the two away"
         ));
     }
     Ok(())

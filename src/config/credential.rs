@@ -1,11 +1,16 @@
 //! Who may call a webhook. A secret stands in the settings, in a variable or in a file of its own; it is never printed.
 
+mod check;
+
 use std::path::{Path, PathBuf};
 
+use entity::Source;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::Password;
+pub(super) use check::{matrix, names, urgent};
+
+use super::{Config, Password};
 
 /// A name and password for HTTP Basic, of either platform.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,7 +32,8 @@ pub struct EventHub {
     pub name: String,
     /// The hub: the first part of the path. Upper and lower case are one.
     pub hub: String,
-    /// The host that the signed resource must name; any if not given. Give it if the key is used elsewhere too.
+    /// The host that the signed resource must name; any if not given. Give it if the key is used elsewhere too. Its port
+    /// counts only if it is given here.
     pub host: Option<String>,
     /// The name of the shared access key.
     pub key_name: String,
@@ -49,8 +55,8 @@ pub struct IotTopic {
     pub access_key_id: String,
     /// `secret_access_key`, `secret_access_key_env` or `secret_access_key_file`.
     pub secret_access_key: Secret,
-    /// The session token that goes with a temporary access key.
-    pub session_token: Option<SecretString>,
+    /// `session_token`, `session_token_env` or `session_token_file`: what goes with a temporary access key.
+    pub session_token: Option<Secret>,
 }
 
 /// A token and secret for Urgent's HMAC.
@@ -96,6 +102,31 @@ impl Secret {
     }
 }
 
+impl Config {
+    /// What the settings call those who may call a platform's webhooks: one list, whatever the scheme. Deliveries record
+    /// the name only, and failures are counted by it.
+    pub fn credential_names(&self, source: Source) -> Vec<&String> {
+        let (matrix, urgent) = (&self.matrix, &self.urgent);
+        match source {
+            Source::Matrix => {
+                let names = matrix.credentials.iter().map(|given| &given.name);
+                let names = names.chain(matrix.event_hubs.iter().map(|given| &given.name));
+                let names = names.chain(matrix.iot.iter().map(|given| &given.name));
+                names
+                    .chain(matrix.issuers.iter().map(|given| &given.name))
+                    .collect()
+            }
+            Source::Urgent => {
+                let names = urgent.credentials.iter().map(|given| &given.name);
+                let names = names.chain(urgent.basic.iter().map(|given| &given.name));
+                names
+                    .chain(urgent.issuers.iter().map(|given| &given.name))
+                    .collect()
+            }
+        }
+    }
+}
+
 fn from_file(path: &Path) -> Result<SecretString, String> {
     let text =
         std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -110,7 +141,7 @@ struct MatrixForm {
     password: Option<SecretString>,
     password_env: Option<String>,
     password_file: Option<PathBuf>,
-    password_hash: Option<String>,
+    password_hash: Option<SecretString>,
 }
 
 #[derive(Deserialize)]
@@ -136,6 +167,8 @@ struct IotForm {
     secret_access_key_env: Option<String>,
     secret_access_key_file: Option<PathBuf>,
     session_token: Option<SecretString>,
+    session_token_env: Option<String>,
+    session_token_file: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -192,13 +225,22 @@ impl TryFrom<IotForm> for IotTopic {
             form.secret_access_key_env,
             form.secret_access_key_file,
         )?;
+        let token = (
+            form.session_token,
+            form.session_token_env,
+            form.session_token_file,
+        );
+        let session_token = match token {
+            (None, None, None) => None,
+            (here, variable, file) => Some(one_of("session_token", here, variable, file)?),
+        };
         Ok(Self {
             name: form.name,
             topic: form.topic,
             region: form.region,
             access_key_id: form.access_key_id,
             secret_access_key,
-            session_token: form.session_token,
+            session_token,
         })
     }
 }
@@ -236,50 +278,4 @@ fn one_of(
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    #[test]
-    fn a_secret_is_read_from_a_file_without_its_line_end() {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(b" of spaces \r\n").unwrap();
-        let secret = Secret::File(file.path().to_owned()).read().unwrap();
-        assert_eq!(secret.expose_secret(), " of spaces ");
-    }
-
-    #[test]
-    fn an_empty_or_missing_secret_is_refused() {
-        assert!(Secret::Here(SecretString::from("")).read().is_err());
-        let missing = Secret::Variable("CARETAKER_NO_SUCH_VARIABLE".to_owned());
-        assert_eq!(
-            missing.read().unwrap_err(),
-            "the variable CARETAKER_NO_SUCH_VARIABLE is not set or not text"
-        );
-    }
-
-    #[test]
-    fn a_credential_says_once_where_its_secret_is() {
-        let read = |text: &str| toml::from_str::<MatrixCredential>(text).map_err(|e| e.to_string());
-        let both = read("name = 'a'\nusername = 'b'\npassword = 'c'\npassword_env = 'D'");
-        assert!(both.unwrap_err().contains("exclude each other"));
-        let none = read("name = 'a'\nusername = 'b'");
-        assert!(none.unwrap_err().contains("is needed"));
-        let hash = read("name = 'a'\nusername = 'b'\npassword_hash = 'c'");
-        assert!(matches!(hash.unwrap().password, Password::Hash(_)));
-        let both = read("name = 'a'\nusername = 'b'\npassword_hash = 'c'\npassword_env = 'D'");
-        assert!(both.unwrap_err().contains("excludes `password`"));
-    }
-
-    #[test]
-    fn debug_does_not_show_a_secret() {
-        let text = "name = 'a'\ntoken = 'b'\nsecret = 'hidden'";
-        let credential: UrgentCredential = toml::from_str(text).unwrap();
-        let shown = format!("{credential:?}");
-        assert!(
-            shown.contains("REDACTED") && !shown.contains("hidden"),
-            "{shown}"
-        );
-    }
-}
+mod tests;

@@ -48,12 +48,16 @@ pub(super) fn told(error: &serde_path_to_error::Error<toml::de::Error>) -> Strin
         "basic",
         "event_hubs",
         "iot",
+        "issuers",
         "password",
         "secret",
         "signing_key",
         "database_url",
     ];
-    let message = if quotes && secret.iter().any(|word| path.contains(word)) {
+    // A section that is given whole, in a variable, holds what its parts would.
+    let whole = [".", "matrix", "urgent", "oauth", "tls"];
+    let is_secret = whole.contains(&path.as_str()) || secret.iter().any(|word| path.contains(word));
+    let message = if quotes && is_secret {
         "of another type than expected (not shown: it may be secret)"
     } else {
         message

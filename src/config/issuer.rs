@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::Config;
-use super::check::once;
 
 /// An outside issuer of access tokens.
 #[derive(Clone, Debug, Deserialize)]
@@ -74,31 +73,12 @@ impl TryFrom<Form> for Issuer {
 /// Checks the issuers of both sources.
 pub(super) fn check(config: &Config) -> Result<(), String> {
     let (matrix, urgent) = (&config.matrix, &config.urgent);
-    let names = matrix.credentials.iter().map(|credential| &credential.name);
-    of_source(
-        "matrix",
-        names,
-        &matrix.issuers,
-        matrix.allow_unauthenticated,
-    )?;
-    let names = urgent.credentials.iter().map(|credential| &credential.name);
-    of_source(
-        "urgent",
-        names,
-        &urgent.issuers,
-        urgent.allow_unauthenticated,
-    )
+    of_source("matrix", &matrix.issuers, matrix.allow_unauthenticated)?;
+    of_source("urgent", &urgent.issuers, urgent.allow_unauthenticated)
 }
 
-fn of_source<'a>(
-    source: &str,
-    credentials: impl Iterator<Item = &'a String>,
-    issuers: &'a [Issuer],
-    open: bool,
-) -> Result<(), String> {
+fn of_source(source: &str, issuers: &[Issuer], open: bool) -> Result<(), String> {
     let list = format!("{source}.issuers");
-    let names = credentials.chain(issuers.iter().map(|issuer| &issuer.name));
-    once(&list, "name", names)?;
     if open && !issuers.is_empty() {
         return Err(format!(
             "`{source}.allow_unauthenticated` is true although `{list}` are given: take one of the two away"
@@ -115,8 +95,8 @@ fn of_source<'a>(
                 keys: IssuerKeys::Url(url),
                 ..
             } if !is_safe(url) => {
-                "`jwks_url` must begin with https:// (http:// only on this machine): whoever can change the keys \
-                 on their way can send anything"
+                "`jwks_url` must begin with https:// (http:// only on this machine) and hold no user name or password: \
+                 whoever can change the keys on their way can send anything"
             }
             _ => continue,
         };
@@ -129,14 +109,18 @@ fn is_word(scope: &str) -> bool {
     !scope.is_empty() && scope.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn is_safe(url: &str) -> bool {
-    if let Some(rest) = url.strip_prefix("https://") {
-        return !rest.is_empty();
-    }
-    let Some(rest) = url.strip_prefix("http://") else {
-        return false;
+/// Whether what is fetched from or sent to an address can be trusted on its way: HTTPS, or this machine. A user name or
+/// password in it would be shown wherever the address is.
+pub(super) fn is_safe(url: &str) -> bool {
+    let (rest, is_https) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+        (Some(rest), _) => (rest, true),
+        (None, Some(rest)) => (rest, false),
+        (None, None) => return false,
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if is_https {
+        return !authority.is_empty() && !authority.contains('@');
+    }
     let host = match authority.strip_prefix("[::1]") {
         Some(port) => port.is_empty() || port.starts_with(':'),
         None => {
@@ -183,6 +167,8 @@ mod tests {
             "ftp://localhost/keys",
             "/keys",
             "https://",
+            "https:///keys",
+            "https://user:secret@login.example/keys",
         ] {
             assert!(!is_safe(url), "{url}");
         }

@@ -2,6 +2,7 @@
 
 use argon2::Params;
 use argon2::password_hash::phc::PasswordHash;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::Secret;
 
@@ -17,7 +18,7 @@ pub enum Password {
     /// `password`, `password_env` or `password_file`: the password itself.
     Plain(Secret),
     /// `password_hash`: its Argon2id hash as a PHC string, as `caretaker hash-password` prints it.
-    Hash(String),
+    Hash(SecretString),
 }
 
 impl From<Secret> for Password {
@@ -34,7 +35,9 @@ impl Password {
                 .read()
                 .map(drop)
                 .map_err(|why| format!("`password`: {why}")),
-            Self::Hash(hash) => check_hash(hash).map_err(|why| format!("`password_hash`: {why}")),
+            Self::Hash(hash) => {
+                check_hash(hash.expose_secret()).map_err(|why| format!("`password_hash`: {why}"))
+            }
         }
     }
 }

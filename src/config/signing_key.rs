@@ -3,12 +3,15 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::first_start::{random, read_private, write_once};
+use super::issuer::is_safe;
 use super::{Config, ConfigError, make_data_dir};
 
 /// In the data folder: the key that signs access tokens.
 pub const SIGNING_KEY_FILE: &str = "oauth.key";
 /// The fewest bytes of a key that is given.
 const SHORTEST: usize = 32;
+/// The longest life of an access token: a day. Whoever gets hold of one has it for so long.
+const LONGEST_SECONDS: u32 = 86_400;
 
 /// The key: the one that is given, else the one in the data folder, made where `make` says so.
 ///
@@ -43,15 +46,26 @@ fn given(config: &Config) -> Result<Option<SecretString>, ConfigError> {
     Ok(Some(SecretString::from(text.trim_end())))
 }
 
+/// Whether an address is safe to give secrets to, and names a host only: we serve nothing below a path.
+fn is_bare(url: &str) -> bool {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    is_safe(url) && !rest.contains(['/', '?', '#'])
+}
+
 /// Checks what the settings say of the issuer and the key.
 pub(super) fn check(config: &Config) -> Result<(), String> {
     let oauth = &config.oauth;
     let issuer = &oauth.issuer;
-    let is_address = issuer.starts_with("https://") || issuer.starts_with("http://");
-    if !issuer.is_empty() && (!is_address || issuer.ends_with('/') || issuer.contains(['?', '#'])) {
+    if !issuer.is_empty() && !is_bare(issuer) {
         return Err(format!(
-            "`oauth.issuer` is `{issuer}`; it must be an address such as https://caretaker.example, without query \
-             and without `/` at its end"
+            "`oauth.issuer` is `{issuer}`; it must be an address such as https://caretaker.example (http:// only on \
+             this machine), without path, query or `/` at its end: what it offers stands at its root"
+        ));
+    }
+    if oauth.access_token_seconds > LONGEST_SECONDS {
+        return Err(format!(
+            "`oauth.access_token_seconds` is {}; an access token is good for a day ({LONGEST_SECONDS}) at most",
+            oauth.access_token_seconds
         ));
     }
     let has_file = !oauth.signing_key_file.as_os_str().is_empty();
@@ -105,5 +119,43 @@ mod tests {
         assert!(check(&config).unwrap_err().contains("shorter than 32"));
         config.oauth.signing_key_file = "some".into();
         assert!(check(&config).unwrap_err().contains("exclude"));
+    }
+
+    #[test]
+    fn the_issuer_is_a_host_that_secrets_may_be_sent_to() {
+        let checked = |issuer: &str| {
+            let mut config = Config::default();
+            config.oauth.issuer = issuer.to_owned();
+            check(&config)
+        };
+        for issuer in [
+            "",
+            "https://caretaker.example",
+            "https://caretaker.example:8443",
+            "http://127.0.0.1:8080",
+            "http://localhost",
+        ] {
+            assert_eq!(checked(issuer), Ok(()), "{issuer}");
+        }
+        for issuer in [
+            "caretaker.example",
+            "http://caretaker.example",
+            "https://caretaker.example/",
+            "https://caretaker.example/oauth",
+            "https://caretaker.example?x",
+            "https://user@caretaker.example",
+            "https://",
+        ] {
+            assert!(checked(issuer).is_err(), "{issuer}");
+        }
+    }
+
+    #[test]
+    fn an_access_token_is_good_for_a_day_at_most() {
+        let mut config = Config::default();
+        config.oauth.access_token_seconds = LONGEST_SECONDS;
+        check(&config).unwrap();
+        config.oauth.access_token_seconds += 1;
+        assert!(check(&config).unwrap_err().contains("a day (86400)"));
     }
 }

@@ -45,7 +45,8 @@ pub struct Database {
     pub readers: DatabaseConnection,
     /// Where the feed's tail and readiness look, so that no reader's query keeps them waiting.
     pub feed: DatabaseConnection,
-    /// The one connection that writes; only the writer and commands beside the server use it.
+    /// The one connection that writes: the writer's, and, between its batches, everybody else's who changes something:
+    /// OAuth clients and tokens, operators, pruning, the commands.
     pub writer: DatabaseConnection,
     /// Whether it is the side database of a rebuild: its writer keeps nobody else's waiting.
     pub(super) is_side: bool,

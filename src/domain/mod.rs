@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod batch;
 pub mod bulk;
+pub mod cause;
 pub mod database;
 pub mod delivery;
 pub mod diff;
@@ -25,6 +26,7 @@ pub mod refusal;
 pub mod register;
 pub mod row;
 pub mod scope;
+pub mod secret;
 pub mod state;
 pub mod status_type;
 pub mod store;

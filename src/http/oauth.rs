@@ -1,8 +1,8 @@
 //! caretaker as its own authorization server: tokens (RFC 6749), revocation (RFC 7009) and what clients may know of it
 //! (RFC 8414). Gives out nothing but short-lived access to the webhooks of the client's platform.
 
-mod answer;
-mod form;
+pub mod answer;
+pub mod form;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -109,7 +109,7 @@ async fn revoke(State(issuer): State<Arc<Issuer>>, request: Request) -> Result<R
 }
 
 async fn about(State(issuer): State<Arc<Issuer>>, headers: HeaderMap) -> Response {
-    metadata(&issuer.address(&headers))
+    metadata(&issuer.address(&headers), issuer.address.is_none())
 }
 
 impl Issuer {
@@ -188,7 +188,8 @@ impl Issuer {
         let client = self.client(headers, form, caller, now).await?;
         let token = form.one("token")?.ok_or_else(|| Fault::missing("token"))?;
         form.one("token_type_hint")?;
-        let done = match self.key.read(token) {
+        let read = self.key.read(token);
+        let done = match read.map_err(|error| Fault::internal(&error))? {
             Some(claims) if claims.sub != client.id => {
                 let why = "the token was issued to another client";
                 return Err(Fault::new(Named::InvalidGrant, why));
@@ -218,7 +219,13 @@ impl Issuer {
         caller: Option<IpAddr>,
         now: DateTime<Utc>,
     ) -> Result<oauth_client::Model, Fault> {
-        let Given { id, secret } = Given::find(headers.get_all(AUTHORIZATION).iter(), form)?;
+        let Given { id, secret } = Given::find(
+            headers
+                .get_all(AUTHORIZATION)
+                .iter()
+                .map(HeaderValue::as_bytes),
+            form,
+        )?;
         let readers = &self.database.readers;
         let client = read::by_id(readers, &id).await;
         let client = client.map_err(|error| Fault::internal(&error))?;

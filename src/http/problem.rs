@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::domain::cause::chain;
 use crate::domain::writer::Unavailable;
 
 /// The media type of a problem.
@@ -110,10 +111,7 @@ impl Problem {
             title,
             detail,
         );
-        let chain: Vec<String> = std::iter::successors(Some(error), |error| error.source())
-            .map(ToString::to_string)
-            .collect();
-        tracing::error!(request_id = %problem.request_id, chain = chain.join(": "), "internal error");
+        tracing::error!(request_id = %problem.request_id, chain = chain(error), "internal error");
         problem
     }
 

@@ -2,7 +2,7 @@
 //! then the body, bounded; then the decoder; then the writer. Success is told only after the commit.
 
 mod body;
-mod caller;
+pub mod caller;
 mod gate;
 mod guesses;
 

@@ -89,7 +89,8 @@ impl fmt::Display for Greeting {
             let made = if own.is_new { "made just now, " } else { "" };
             writeln!(
                 f,
-                "  Webhook credentials   {}   ({made}only you can read it)",
+                "  Webhook credentials   {}   ({made}only you can read it)\n    \
+                 good, beside OAuth clients too, until the settings name some",
                 own.path.display()
             )?;
         }
@@ -154,6 +155,7 @@ mod tests {
       Settings   defaults (see caretaker.example.toml)
       Database   SQLite, ./data/caretaker.db
       Webhook credentials   ./data/credentials.toml   (made just now, only you can read it)
+        good, beside OAuth clients too, until the settings name some
 
       NOTE: reading is open to everybody on this machine; nobody else can connect to http://127.0.0.1:8080
 

@@ -52,7 +52,7 @@ async fn bearer(
         let of_issuer = |why: String| anyhow!("settings: issuers: `{}`: {why}", given.name);
         let keys = Arc::new(Keys::new(place).map_err(of_issuer)?);
         if is_file {
-            keys.fetch(now).await.map_err(of_issuer)?;
+            keys.first(now).await.map_err(of_issuer)?;
         }
         issuers.push(bearer::Issuer {
             name: given.name.clone(),
@@ -65,7 +65,7 @@ async fn bearer(
     }
     Ok(Scheme::Bearer(Bearer {
         source,
-        own,
+        own: Some(own),
         issuers,
         position: positions.start,
     }))
@@ -77,6 +77,7 @@ async fn bearer(
 /// A secret or a file of keys cannot be read.
 pub(super) async fn matrix(config: &Config, own: Own, now: DateTime<Utc>) -> anyhow::Result<Gate> {
     let settings = &config.matrix;
+    warn_of_namesakes(config, Source::Matrix, &own).await?;
     let mut positions = 0..;
     let basic = Scheme::Basic(Basic::new(logins(
         "matrix.credentials",
@@ -112,6 +113,7 @@ pub(super) async fn matrix(config: &Config, own: Own, now: DateTime<Utc>) -> any
 /// A secret or a file of keys cannot be read.
 pub(super) async fn urgent(config: &Config, own: Own, now: DateTime<Utc>) -> anyhow::Result<Gate> {
     let settings = &config.urgent;
+    warn_of_namesakes(config, Source::Urgent, &own).await?;
     let mut positions = 0..;
     let tokens = settings.credentials.iter().zip(&mut positions);
     let tokens = tokens.map(|(given, position)| {
@@ -146,6 +148,25 @@ pub(super) async fn urgent(config: &Config, own: Own, now: DateTime<Utc>) -> any
         settings.max_body_bytes,
         networks(&settings.allow_from),
     ))
+}
+
+/// Warns of OAuth clients that are called as somebody in the settings: deliveries would not tell the two apart.
+async fn warn_of_namesakes(config: &Config, source: Source, own: &Own) -> anyhow::Result<()> {
+    let clients = own.standing.names(source).await;
+    let clients = clients.context("the OAuth clients")?;
+    for name in namesakes(&config.credential_names(source), &clients) {
+        tracing::warn!(
+            ?source,
+            name,
+            "an OAuth client and a credential of the settings have one name: deliveries do not tell them apart"
+        );
+    }
+    Ok(())
+}
+
+fn namesakes<'a>(given: &[&String], clients: &'a [String]) -> Vec<&'a String> {
+    let clients = clients.iter();
+    clients.filter(|client| given.contains(client)).collect()
 }
 
 /// Who may name another address than its own, and how many failures one address has.
@@ -222,7 +243,11 @@ fn topic_keys(config: &Config, positions: &mut Positions) -> anyhow::Result<Vec<
                 region: given.region.clone(),
                 access_key_id: given.access_key_id.clone(),
                 secret_access_key: secret("matrix.iot", &given.name, &given.secret_access_key)?,
-                session_token: given.session_token.clone(),
+                session_token: given
+                    .session_token
+                    .as_ref()
+                    .map(|token| secret("matrix.iot", &given.name, token))
+                    .transpose()?,
             })
         })
         .collect()
@@ -261,5 +286,19 @@ pub(super) fn declared(config: &Config) -> Declared {
         places: places.collect(),
         properties: properties.collect(),
         status_types: status_types.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_called_as_a_credential_of_the_settings_is_found() {
+        let text = "[[matrix.event_hubs]]\nname = 'bus'\nhub = 'h'\nkey_name = 'k'\nkey = 's'";
+        let config: Config = toml::from_str(text).unwrap();
+        let clients = ["bus".to_owned(), "other".to_owned()];
+        let found = |source| namesakes(&config.credential_names(source), &clients).len();
+        assert_eq!((found(Source::Matrix), found(Source::Urgent)), (1, 0));
     }
 }

@@ -111,7 +111,7 @@ async fn tokens_that_are_not_ours_prove_nothing(database: TestDatabase) -> anyho
         assert_eq!(answer.status, 401, "{what}: {answer}");
         let challenge = answer.header("www-authenticate");
         assert!(
-            challenge.starts_with("Bearer realm=\"caretaker\""),
+            challenge.starts_with("Bearer realm=\"caretaker\", error=\"invalid_token\""),
             "{what}: {challenge}"
         );
     }

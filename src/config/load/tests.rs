@@ -133,10 +133,33 @@ fn contradictions_are_named() {
     insta::assert_snapshot!(refusal("database_url = 'mysql://host/db'", &[]), @"settings: `database_url` must begin with sqlite:// or postgres://");
     insta::assert_snapshot!(refusal("[writer]\nqueue = 10", &[]), @"settings: `writer.batch` (256) is larger than `writer.queue` (10): a batch is taken from the queue");
     insta::assert_snapshot!(refusal("[feed]\nbuffer = 0", &[]), @"settings: `feed.buffer` is 0 and must be at least 1");
-    insta::assert_snapshot!(refusal(&format!("{bus}{bus}"), &[]), @"settings: `matrix.credentials` has `name` = `bus` twice");
+    insta::assert_snapshot!(refusal(&format!("{bus}{bus}"), &[]), @"settings: `matrix.credentials, event_hubs, iot and issuers together` has `name` = `bus` twice");
     insta::assert_snapshot!(refusal(&format!("{bus}[matrix]\nallow_unauthenticated = true"), &[]), @"settings: `matrix.allow_unauthenticated` is true although `matrix.credentials` are given: take one of the two away");
     let hub = "[[matrix.event_hubs]]\nname = 'bus'\nhub = 'h'\nkey_name = 'k'\nkey = 's'\n";
-    insta::assert_snapshot!(refusal(&format!("{bus}{hub}"), &[]), @"settings: `matrix.credentials, event_hubs and iot together` has `name` = `bus` twice");
+    insta::assert_snapshot!(refusal(&format!("{bus}{hub}"), &[]), @"settings: `matrix.credentials, event_hubs, iot and issuers together` has `name` = `bus` twice");
+    let issuer = "[[matrix.issuers]]\nname = 'bus'\nissuer = 'i'\naudience = 'a'\njwks_url = 'https://i/k'\n";
+    let twice = "settings: `matrix.credentials, event_hubs, iot and issuers together` has `name` = `bus` twice";
+    assert_eq!(refusal(&format!("{hub}{issuer}"), &[]), twice);
+    let topic = "[[matrix.iot]]\nname = 'bus'\ntopic = 't'\nregion = 'r'\naccess_key_id = 'i'\nsecret_access_key = 's'\n";
+    assert_eq!(refusal(&format!("{topic}{issuer}"), &[]), twice);
+    let basic = "[[urgent.basic]]\nname = 'bus'\nusername = 'u'\npassword = 'p'\n";
+    let urgent = issuer.replace("matrix", "urgent");
+    let twice =
+        "settings: `urgent.credentials, basic and issuers together` has `name` = `bus` twice";
+    assert_eq!(refusal(&format!("{basic}{urgent}"), &[]), twice);
+    // Each source has names of its own.
+    assert!(with(&format!("{hub}{basic}"), &[]).is_ok());
+    let empty = topic.to_owned() + "session_token = ''\n";
+    assert!(refusal(&empty, &[]).contains("`session_token`: it is empty"));
+    for word in [
+        "Basic",
+        "bearer",
+        "SharedAccessSignature",
+        "aws4-hmac-sha256",
+    ] {
+        let why = refusal(&format!("[urgent]\nmarker = '{word}'"), &[]);
+        assert!(why.contains("opens another kind of proof"), "{why}");
+    }
     insta::assert_snapshot!(refusal(&hub.replace("'h'", "'a/b'"), &[]), @"settings: `matrix.event_hubs`, `bus`: `hub` and `key_name` must not be empty, and a hub holds no slash");
     insta::assert_snapshot!(refusal(&bus.replace("password", "password_hash"), &[]), @"settings: `matrix.credentials`, `bus`: `password_hash`: it is no Argon2id hash in PHC form ($argon2id$v=19$m=…,t=…,p=…$salt$hash); `caretaker hash-password` makes one");
     insta::assert_snapshot!(refusal("[urgent]\nallow_from = ['10.0.0.0/33']", &[]), @"FOLDER/caretaker.toml, line 2: urgent.allow_from[0]: `10.0.0.0/33` is neither an address nor a network such as 10.0.0.0/8");
@@ -175,6 +198,26 @@ fn a_named_file_must_be_there() {
         refused.to_string(),
         "no-such.toml: the settings file is not there"
     );
+}
+
+#[test]
+fn a_section_in_a_variable_that_is_no_table_is_not_shown() {
+    for (name, value) in [
+        (
+            "MATRIX",
+            "{credentials = [{name = 'bus', password = 'hidden'",
+        ),
+        ("MATRIX", "hidden"),
+        ("URGENT", "[hidden"),
+        ("OAUTH", "{signing_key = hidden}"),
+        ("OAUTH__SIGNING_KEY_FILE__X", "hidden"),
+        ("MATRIX__CREDENTIALS", "[{password = 'hidden'"),
+        ("MATRIX__ISSUERS", "[{jwks_url = 'hidden'"),
+    ] {
+        let why = refusal("", &[(&format!("CARETAKER_{name}"), value)]);
+        assert!(why.starts_with("CARETAKER_"), "{why}");
+        assert!(!why.contains("hidden"), "{why}");
+    }
 }
 
 #[test]

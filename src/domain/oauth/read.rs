@@ -2,10 +2,14 @@
 
 use std::collections::HashMap;
 
-use entity::{oauth_client, oauth_refresh_token, oauth_revoked_token};
+use entity::{
+    Source, oauth_client, oauth_refresh_token, oauth_replaced_token, oauth_revoked_token,
+};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
 };
+
+use super::is_id;
 
 /// A client as operators see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +44,7 @@ pub async fn all(connection: &impl ConnectionTrait) -> Result<Vec<Listed>, DbErr
     Ok(listed.collect())
 }
 
-/// The client of a `client_id`.
+/// The client of a `client_id`. A text that is none is not asked for.
 ///
 /// # Errors
 /// What the database says.
@@ -48,9 +52,28 @@ pub async fn by_id(
     connection: &impl ConnectionTrait,
     id: &str,
 ) -> Result<Option<oauth_client::Model>, DbErr> {
+    if !is_id(id) {
+        return Ok(None);
+    }
     oauth_client::Entity::find_by_id(id.to_owned())
         .one(connection)
         .await
+}
+
+/// The names of the clients that may call a platform's webhooks.
+///
+/// # Errors
+/// What the database says.
+pub async fn names(
+    connection: &impl ConnectionTrait,
+    source: Source,
+) -> Result<Vec<String>, DbErr> {
+    let clients = oauth_client::Entity::find()
+        .filter(oauth_client::Column::Source.eq(source))
+        .order_by_asc(oauth_client::Column::Name)
+        .all(connection)
+        .await?;
+    Ok(clients.into_iter().map(|client| client.name).collect())
 }
 
 /// The client that an operator means, by name or by `client_id`.
@@ -95,6 +118,24 @@ pub async fn family(
         .filter(oauth_refresh_token::Column::ClientId.eq(client_id))
         .order_by_desc(oauth_refresh_token::Column::IssuedAt)
         .order_by_asc(oauth_refresh_token::Column::TokenHash)
+        .all(connection)
+        .await
+}
+
+/// The refresh tokens of a family that were replaced, the latest first; only the client's own.
+///
+/// # Errors
+/// What the database says.
+pub async fn replaced(
+    connection: &impl ConnectionTrait,
+    client_id: &str,
+    family: &str,
+) -> Result<Vec<oauth_replaced_token::Model>, DbErr> {
+    oauth_replaced_token::Entity::find()
+        .filter(oauth_replaced_token::Column::FamilyHash.eq(family))
+        .filter(oauth_replaced_token::Column::ClientId.eq(client_id))
+        .order_by_desc(oauth_replaced_token::Column::ReplacedAt)
+        .order_by_asc(oauth_replaced_token::Column::TokenHash)
         .all(connection)
         .await
 }

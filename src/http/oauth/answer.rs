@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::domain::cause::chain;
 use crate::domain::oauth::{OauthError, SCOPE, token::KeyError};
 
 /// After how many seconds a request may be sent again.
@@ -17,17 +18,24 @@ const RETRY_SECONDS: &str = "5";
 
 /// The errors of RFC 6749, section 5.2, two for what stands in the way of a client, and two for what is our fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Named {
+pub enum Named {
+    /// A parameter is missing, there twice or malformed.
     InvalidRequest,
+    /// The client does not prove itself.
     InvalidClient,
+    /// The refresh token is none that is good.
     InvalidGrant,
+    /// A grant that is not known here.
     UnsupportedGrantType,
+    /// A scope that there is not.
     InvalidScope,
     /// The client is known, and may not ask from there.
     AccessDenied,
     /// RFC 8628's word, for clients that fail to prove themselves too often.
     SlowDown,
+    /// The database is away.
     TemporarilyUnavailable,
+    /// Something is wrong here that sending again does not help.
     ServerError,
 }
 
@@ -51,7 +59,7 @@ impl Named {
 
 /// A request that was not granted.
 #[derive(Clone, Debug)]
-pub(super) struct Fault {
+pub struct Fault {
     named: Named,
     status: Option<StatusCode>,
     retry_after: Option<u64>,
@@ -89,11 +97,8 @@ impl Fault {
 
     /// Our fault: the chain goes to the log.
     pub(super) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
-        let chain: Vec<String> = std::iter::successors(Some(error), |error| error.source())
-            .map(ToString::to_string)
-            .collect();
         tracing::error!(
-            chain = chain.join(": "),
+            chain = chain(error),
             "a token request could not be answered"
         );
         let is_ours_for_good =
@@ -151,7 +156,9 @@ pub(super) fn never_store(headers: &mut HeaderMap) {
 }
 
 /// What clients may know (RFC 8414).
-pub(super) fn metadata(issuer: &str) -> Response {
+///
+/// An answer that says what the request named must not be kept for others.
+pub(super) fn metadata(issuer: &str, is_reflected: bool) -> Response {
     let methods = ["client_secret_basic", "client_secret_post"];
     let body = json!({
         "issuer": issuer,
@@ -166,5 +173,8 @@ pub(super) fn metadata(issuer: &str) -> Response {
     let mut response = body.to_string().into_response();
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, kind);
+    if is_reflected {
+        never_store(response.headers_mut());
+    }
     response
 }

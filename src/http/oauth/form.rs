@@ -3,22 +3,21 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use axum::http::{HeaderMap, StatusCode};
 use futures_util::StreamExt;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::answer::{Fault, Named};
 use super::is_form;
+use crate::ingest::proof::user_and_password;
 
 /// The parameters of a request.
-#[derive(Default)]
-pub(super) struct Form(Vec<(String, SecretString)>);
+#[derive(Debug, Default)]
+pub struct Form(Vec<(String, SecretString)>);
 
 impl Form {
     /// The parameters of `body`. One without a value counts as left out.
-    fn of(body: &[u8]) -> Self {
+    pub fn of(body: &[u8]) -> Self {
         let pairs = form_urlencoded::parse(body);
         let given = pairs.filter(|(_, value)| !value.is_empty());
         Self(
@@ -28,8 +27,11 @@ impl Form {
         )
     }
 
-    /// The value of a parameter, which must not be there twice.
-    pub(super) fn one(&self, name: &str) -> Result<Option<&str>, Fault> {
+    /// The value of a parameter.
+    ///
+    /// # Errors
+    /// It is there twice.
+    pub fn one(&self, name: &str) -> Result<Option<&str>, Fault> {
         let mut found = self.0.iter().filter(|(found, _)| found == name);
         match (found.next(), found.next()) {
             (_, Some(_)) => {
@@ -73,17 +75,20 @@ pub(super) async fn read(
 
 /// What a client says of itself.
 #[derive(Debug)]
-pub(super) struct Given {
+pub struct Given {
     /// The `client_id`.
-    pub(super) id: String,
+    pub id: String,
     /// The `client_secret`.
-    pub(super) secret: SecretString,
+    pub secret: SecretString,
 }
 
 impl Given {
-    /// By HTTP Basic or in the form, not both (RFC 6749, section 2.3).
-    pub(super) fn find<'a>(
-        mut headers: impl Iterator<Item = &'a HeaderValue>,
+    /// By HTTP Basic or in the form, not both (RFC 6749, section 2.3). `headers` are all of the name `Authorization`.
+    ///
+    /// # Errors
+    /// The client says nothing of itself, or not in one of these ways.
+    pub fn find<'a>(
+        mut headers: impl Iterator<Item = &'a [u8]>,
         form: &Form,
     ) -> Result<Self, Fault> {
         let (id, secret) = (form.one("client_id")?, form.one("client_secret")?);
@@ -106,7 +111,7 @@ impl Given {
         if secret.is_some() {
             return Err(invalid("the client proves itself in two ways; use one"));
         }
-        let given = of_basic(header.as_bytes());
+        let given = of_basic(header);
         let given = given.ok_or_else(|| {
             Fault::new(
                 Named::InvalidClient,
@@ -125,15 +130,10 @@ impl Given {
 /// Both parts are form-encoded before they are put together (RFC 6749, section 2.3.1). Who forgets that is understood
 /// as well: the ids and secrets that caretaker makes look the same either way.
 fn of_basic(header: &[u8]) -> Option<Given> {
-    let (scheme, pair) = std::str::from_utf8(header).ok()?.trim().split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("Basic") {
-        return None;
-    }
-    let pair = String::from_utf8(BASE64_STANDARD.decode(pair.trim()).ok()?).ok()?;
-    let (id, secret) = pair.split_once(':')?;
+    let (id, secret) = user_and_password(std::str::from_utf8(header).ok()?)?;
     Some(Given {
-        id: decoded(id),
-        secret: SecretString::from(decoded(secret)),
+        id: decoded(&id),
+        secret: SecretString::from(decoded(secret.expose_secret())),
     })
 }
 
@@ -150,11 +150,14 @@ fn decoded(part: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+
     use super::*;
 
     fn find(header: Option<&str>, form: &str) -> Result<(String, String), String> {
-        let header = header.map(|header| HeaderValue::from_str(header).unwrap());
-        let given = Given::find(header.iter(), &Form::of(form.as_bytes()));
+        let headers = header.iter().map(|header| header.as_bytes());
+        let given = Given::find(headers, &Form::of(form.as_bytes()));
         given
             .map(|given| (given.id, given.secret.expose_secret().to_owned()))
             .map_err(|fault| format!("{fault:?}"))

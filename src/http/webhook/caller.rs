@@ -25,7 +25,7 @@ pub enum ProxyHeader {
 }
 
 /// The address of the caller; `None` where the server was not told its peer, or the proxy's word names nobody.
-pub(super) fn address(parts: &Parts, trusted: &[IpNet], by: ProxyHeader) -> Option<IpAddr> {
+pub fn address(parts: &Parts, trusted: &[IpNet], by: ProxyHeader) -> Option<IpAddr> {
     let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
     behind(peer.ip().to_canonical(), &parts.headers, trusted, by)
 }

@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::header::{after_scheme, single};
+use super::jwk::PublicKey;
 use super::keys::{Keys, NoKeys};
 use super::{Presented, Proven, Reason, Refused};
-use crate::domain::oauth::standing::Standing;
+use crate::domain::oauth::standing::{Stand, Standing};
 use crate::domain::oauth::token::{self, Key};
 
 /// The word that opens the `Authorization` header.
@@ -34,8 +35,8 @@ const MOST_TRIED: usize = 8;
 pub struct Bearer {
     /// The platform whose webhooks are called.
     pub source: Source,
-    /// caretaker's own tokens.
-    pub own: Own,
+    /// caretaker's own tokens, where it gives any out.
+    pub own: Option<Own>,
     /// Those of others.
     pub issuers: Vec<Issuer>,
     /// The position of our own clients among the credentials, after all that the settings name.
@@ -108,8 +109,8 @@ impl Bearer {
     /// Asks for the proof.
     ///
     /// # Errors
-    /// The token does not prove who sent the call, or that cannot be told now: the database, or an issuer whose keys were
-    /// never seen, is away.
+    /// The token does not prove who sent the call, or that cannot be told now: the database is away, or the issuer whose
+    /// key is not at hand, or our own key cannot be read.
     pub async fn prove(&self, call: &Presented<'_>, now: DateTime<Utc>) -> Result<Proven, Refused> {
         let (name, position) = self.holder(call, now).await.map_err(refused)?;
         Ok(Proven {
@@ -142,23 +143,20 @@ impl Bearer {
     }
 
     async fn own_client(&self, token: &str, now: DateTime<Utc>) -> Result<(String, u32), Fault> {
-        let claims = self.own.key.read(token).ok_or_else(|| fault("signature"))?;
-        if let Err(why) = claims.check(self.own.issuer.as_deref(), now) {
-            let named = self.own.standing.name_of(&claims).await;
-            return Err(Fault::Unacceptable(why, named));
+        let own = self.own.as_ref().ok_or_else(|| fault("alg"))?;
+        let claims = own.key.read(token).map_err(|_| Fault::Away)?;
+        let claims = claims.ok_or_else(|| fault("signature"))?;
+        // It was given to this client, whatever has become of it: from here on its failures are the client's.
+        if let Err(why) = claims.check(own.issuer.as_deref(), now) {
+            return Err(Fault::Unacceptable(why, own.standing.name_of(&claims).await));
         }
-        let client = self
-            .own
-            .standing
-            .client_of(&claims)
-            .await
-            .map_err(|error| {
-                tracing::warn!(%error, "an access token cannot be checked");
-                Fault::Away
-            })?;
-        let Some(client) = client else {
-            let named = self.own.standing.name_of(&claims).await;
-            return Err(Fault::Unacceptable("revoked", named));
+        let stand = own.standing.of(&claims, now).await.map_err(|error| {
+            tracing::warn!(%error, "an access token cannot be checked");
+            Fault::Away
+        })?;
+        let client = match stand {
+            Stand::Good(client) => client,
+            Stand::Ended(name) => return Err(Fault::Unacceptable("revoked", name)),
         };
         if client.source != self.source {
             return Err(Fault::Unacceptable("source", Some(client.name.clone())));
@@ -186,6 +184,8 @@ impl Bearer {
             }
             match issuer.vouches(token, head, now).await {
                 Ok(()) => return Ok((issuer.name.clone(), issuer.position)),
+                // Of several entries for one issuer one cannot be asked: it may be the one that would have vouched.
+                Err(_) if matches!(last, Fault::Away) => {}
                 Err(fault) => last = fault,
             }
         }
@@ -195,23 +195,23 @@ impl Bearer {
 
 impl Issuer {
     async fn vouches(&self, token: &str, head: &Header, now: DateTime<Utc>) -> Result<(), Fault> {
-        let keys = self.keys.find(head.kid.as_deref(), head.alg, now).await;
-        let keys = keys.map_err(|NoKeys| Fault::Away)?;
-        let mut validation = Validation::new(head.alg);
-        // The library asks the system for the time; ours is an argument. See `check`.
-        validation.required_spec_claims.clear();
-        validation.validate_exp = false;
-        validation.validate_aud = false;
+        let (id, algorithm) = (head.kid.as_deref(), head.alg);
+        let keys = self.keys.find(id, algorithm, now).await;
+        let mut keys = keys.map_err(|NoKeys| Fault::Away)?;
+        let mut read = signed_by(&keys, token, algorithm);
+        let is_nameless = id.is_none() || keys.iter().any(|key| key.id.is_none());
+        if read.is_none() && is_nameless && !keys.is_empty() {
+            let anew = self.keys.find_anew(id, algorithm, now).await;
+            keys = anew.map_err(|NoKeys| Fault::Away)?;
+            read = signed_by(&keys, token, algorithm);
+        }
         let why = if keys.is_empty() { "kid" } else { "signature" };
-        let mut tried = keys.iter().take(MOST_TRIED);
-        let read = tried
-            .find_map(|known| jsonwebtoken::decode::<Claims>(token, &known.key, &validation).ok());
         let claimed = || Some(self.name.clone());
-        let read = read.ok_or_else(|| Fault::Token(why, claimed()))?;
-        self.check(&read.claims, now)
+        let claims = read.ok_or_else(|| Fault::Token(why, claimed()))?;
+        self.check(&claims, now)
             .map_err(|why| Fault::Unacceptable(why, claimed()))?;
         match &self.scope {
-            Some(scope) if !read.claims.names(scope) => {
+            Some(scope) if !claims.names(scope) => {
                 Err(Fault::Scope(scope.clone(), self.name.clone()))
             }
             _ => Ok(()),
@@ -250,6 +250,19 @@ impl Claims {
     }
 }
 
+/// What a token says that was signed with one of the keys.
+fn signed_by(keys: &[PublicKey], token: &str, algorithm: Algorithm) -> Option<Claims> {
+    let mut validation = Validation::new(algorithm);
+    // The library asks the system for the time; ours is an argument. See `Issuer::check`.
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    let mut tried = keys.iter().take(MOST_TRIED);
+    let read =
+        tried.find_map(|key| jsonwebtoken::decode::<Claims>(token, &key.key, &validation).ok());
+    read.map(|read| read.claims)
+}
+
 fn fault(why: &'static str) -> Fault {
     Fault::Token(why, None)
 }
@@ -259,7 +272,8 @@ fn refused(fault: Fault) -> Refused {
     let (reason, claimed, more) = match fault {
         Fault::Away => (Reason::Unavailable, None, String::new()),
         Fault::Header(Reason::Missing) => (Reason::Missing, None, String::new()),
-        Fault::Header(reason) => (reason, None, ", error=\"invalid_request\"".to_owned()),
+        // RFC 6750 wants 400 with invalid_request; this is 401, and what is no token is no good token either.
+        Fault::Header(reason) => (reason, None, ", error=\"invalid_token\"".to_owned()),
         Fault::Token(why, claimed) => {
             tracing::debug!(why, claimed, "an access token was refused");
             (Reason::Token, claimed, INVALID.to_owned())
@@ -279,3 +293,6 @@ fn refused(fault: Fault) -> Refused {
         claimed,
     }
 }
+
+#[cfg(test)]
+mod tests;

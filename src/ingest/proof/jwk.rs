@@ -13,6 +13,9 @@ const SHORTEST_RSA: usize = 256;
 /// The length of an Ed25519 key and of a P-256 coordinate.
 const CURVE_BYTES: usize = 32;
 
+/// What names a private key in a PEM, of whatever kind.
+const PRIVATE: &[u8] = b"PRIVATE KEY-----";
+
 /// One public key.
 #[derive(Clone, Debug)]
 pub(super) struct PublicKey {
@@ -55,13 +58,17 @@ struct Jwk {
     y: Option<String>,
 }
 
-/// The usable keys of a set. Others in it are passed over: an issuer may have keys for other purposes.
+/// The usable keys of a set. Others in it are passed over: an issuer may have keys for other purposes. A set without any
+/// key is one: the issuer has withdrawn them all.
 ///
 /// # Errors
-/// It is no key set, or has no key for us; in plain words.
+/// It is no key set, or has keys but none for us; in plain words.
 pub(super) fn of_set(text: &[u8]) -> Result<Vec<PublicKey>, String> {
     let set: Set =
         serde_json::from_slice(text).map_err(|error| format!("it is not a key set: {error}"))?;
+    if set.keys.is_empty() {
+        return Ok(Vec::new());
+    }
     let keys = set.keys.into_iter().filter_map(|key| {
         let key: Jwk = serde_json::from_value(key).ok()?;
         of_jwk(&key)
@@ -126,6 +133,12 @@ fn coordinate(text: Option<&String>) -> Option<Vec<u8>> {
 /// # Errors
 /// It is none, or of another kind; in plain words.
 pub(super) fn of_pem(text: &[u8]) -> Result<PublicKey, String> {
+    let is_private = text.windows(PRIVATE.len()).any(|words| words == PRIVATE);
+    if is_private {
+        let why = "it holds a private key, which only the issuer should have: give the public one (`openssl pkey \
+                   -pubout`), and think of the private one as known to others";
+        return Err(why.to_owned());
+    }
     let key = DecodingKey::from_rsa_pem(text)
         .or_else(|_| DecodingKey::from_ec_pem(text))
         .or_else(|_| DecodingKey::from_ed_pem(text))
@@ -206,9 +219,17 @@ mod tests {
 
     #[test]
     fn what_is_no_key_set_is_refused() {
-        for text in ["", "{}", "[]", "{\"keys\": {}}", "{\"keys\": []}", "<html>"] {
+        for text in [
+            "",
+            "{}",
+            "[]",
+            "{\"keys\": {}}",
+            "{\"keys\": [7]}",
+            "<html>",
+        ] {
             assert!(of_set(text.as_bytes()).is_err(), "{text}");
         }
+        assert!(keys(json!([])).unwrap().is_empty());
         let many = json!({"kty": "OKP", "crv": "Ed25519", "x": b64(&[1; 32])});
         assert_eq!(keys(json!(vec![many; MOST + 1])).unwrap().len(), MOST);
     }
@@ -221,6 +242,14 @@ mod tests {
             "secret",
         ] {
             assert!(of_pem(text.as_bytes()).is_err(), "{text}");
+        }
+        for pem in [
+            &include_bytes!("../../../tests/it/fixtures/oauth/rsa.pem")[..],
+            include_bytes!("../../../tests/it/fixtures/oauth/ec.pem"),
+            include_bytes!("../../../tests/it/fixtures/oauth/ed.pem"),
+        ] {
+            let why = of_pem(pem).unwrap_err();
+            assert!(why.contains("private key"), "{why}");
         }
     }
 }

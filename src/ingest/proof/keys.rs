@@ -4,6 +4,7 @@
 //! ```text
 //!  known kid ─► the keys at hand ── older than five minutes ─► fetched again beside the call
 //!  unknown kid ─► fetched again, at most once in ten seconds ─► looked at once more
+//!                                                           └ the last attempt failed ─► it cannot be told
 //! ```
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::Mutex;
 
 use super::jwk::{self, PublicKey};
+use crate::domain::cause::chain;
 
 /// From this age on keys are fetched again although nobody missed one: an issuer may withdraw one.
 const OLD: TimeDelta = TimeDelta::minutes(5);
@@ -35,6 +37,8 @@ pub enum Place {
     Set(PathBuf),
     /// One public key in a file, PEM.
     Pem(PathBuf),
+    /// Nowhere: they were given once and for all.
+    Given,
 }
 
 /// The keys of an issuer.
@@ -51,6 +55,8 @@ struct Known {
     keys: Arc<[PublicKey]>,
     fetched_at: Option<DateTime<Utc>>,
     tried_at: Option<DateTime<Utc>>,
+    /// Whether the last attempt did not bring any; one that is under way counts as such.
+    has_failed: bool,
 }
 
 impl Known {
@@ -63,7 +69,7 @@ impl Known {
     }
 }
 
-/// Nothing is known of the keys, and the issuer is away.
+/// The issuer is away, and none of the keys at hand is the one that is asked for: whether it has that one is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoKeys;
 
@@ -75,7 +81,7 @@ impl Keys {
     pub fn new(place: Place) -> Result<Self, String> {
         let client = match &place {
             Place::Url(url) => Some(client(url)?),
-            Place::Set(_) | Place::Pem(_) => None,
+            Place::Set(_) | Place::Pem(_) | Place::Given => None,
         };
         Ok(Self {
             place,
@@ -85,17 +91,48 @@ impl Keys {
         })
     }
 
-    /// Fetches them, whenever that was last done.
+    /// The keys of a set that is given here and never looked for again.
     ///
     /// # Errors
-    /// What is wrong with them, in plain words; those at hand stay.
-    pub async fn fetch(&self, now: DateTime<Utc>) -> Result<(), String> {
-        self.change(|known| known.tried_at = Some(now));
+    /// It is no key set, in plain words.
+    pub fn given(set: &[u8]) -> Result<Self, String> {
+        let known = Known {
+            keys: jwk::of_set(set)?.into(),
+            ..Known::default()
+        };
+        Ok(Self {
+            place: Place::Given,
+            client: None,
+            known: RwLock::new(known),
+            fetching: Mutex::default(),
+        })
+    }
+
+    /// Fetches them at the start. Who names a file without a key has named the wrong one.
+    ///
+    /// # Errors
+    /// What is wrong with them, in plain words.
+    pub async fn first(&self, now: DateTime<Utc>) -> Result<(), String> {
+        self.fetch(now).await?;
+        if self.known().keys.is_empty() {
+            return Err("it has no key for RS256, ES256 or EdDSA".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Fetches them, whenever that was last done. Those at hand stay where it fails.
+    async fn fetch(&self, now: DateTime<Utc>) -> Result<(), String> {
+        self.change(|known| {
+            known.tried_at = Some(now);
+            // Until it is done: a call that leaves leaves the attempt undone.
+            known.has_failed = true;
+        });
         let keys = tokio::time::timeout(TIMEOUT, self.read()).await;
         let keys = keys.map_err(|_| format!("no answer within {} s", TIMEOUT.as_secs()))??;
         self.change(|known| {
             known.keys = keys.into();
             known.fetched_at = Some(now);
+            known.has_failed = false;
         });
         Ok(())
     }
@@ -110,24 +147,41 @@ impl Keys {
         let known = self.known();
         let found = fitting(&known, id, algorithm);
         if !found.is_empty() {
-            if known.is_old(now) && known.may_try(now) {
+            if self.is_fetched() && known.is_old(now) && known.may_try(now) {
                 let keys = Arc::clone(self);
                 tokio::spawn(async move { keys.refresh(now).await });
             }
             return Ok(found);
         }
+        self.find_anew(id, algorithm, now).await
+    }
+
+    /// The same after another look at where they stand: who has a key without a name may have taken another.
+    pub(super) async fn find_anew(
+        &self,
+        id: Option<&str>,
+        algorithm: Algorithm,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<PublicKey>, NoKeys> {
         self.refresh(now).await;
         let known = self.known();
-        if known.fetched_at.is_none() {
+        let found = fitting(&known, id, algorithm);
+        // A key that an issuer took while it cannot be asked would be a sender turned away for nothing.
+        if known.has_failed {
             return Err(NoKeys);
         }
-        Ok(fitting(&known, id, algorithm))
+        Ok(found)
+    }
+
+    /// Whether there is a place to fetch them from.
+    fn is_fetched(&self) -> bool {
+        !matches!(self.place, Place::Given)
     }
 
     /// Fetches them unless that was tried a moment ago; who comes while it is done waits for it.
     async fn refresh(&self, now: DateTime<Utc>) {
         let _one_at_a_time = self.fetching.lock().await;
-        if !self.known().may_try(now) {
+        if !self.is_fetched() || !self.known().may_try(now) {
             return;
         }
         if let Err(why) = self.fetch(now).await {
@@ -145,6 +199,7 @@ impl Keys {
             Place::Url(url) => jwk::of_set(&self.download(url).await?),
             Place::Set(path) => jwk::of_set(&from_file(path).await?),
             Place::Pem(path) => Ok(vec![jwk::of_pem(&from_file(path).await?)?]),
+            Place::Given => Err("they are not fetched".to_owned()),
         }
     }
 
@@ -216,13 +271,4 @@ async fn from_file(path: &std::path::Path) -> Result<Vec<u8>, String> {
         ));
     }
     Ok(text)
-}
-
-/// The cause is what helps: "connection refused" stands at the end.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let chain = std::iter::successors(Some(error), |error| error.source());
-    chain
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hmac::{KeyInit, Mac};
-use sha2::Sha256;
+use super::compare::signature;
 
 /// The most verdicts of either kind that are remembered; then all of that kind are forgotten.
 const MOST: usize = 1024;
@@ -62,9 +61,7 @@ impl Memory {
     }
 
     pub(super) fn tag(&self, words: &[u8]) -> Option<Tag> {
-        let mut mac = hmac::Hmac::<Sha256>::new_from_slice(self.key.as_ref()?).ok()?;
-        mac.update(words);
-        Some(mac.finalize().into_bytes().into())
+        signature(self.key.as_ref()?, words).try_into().ok()
     }
 }
 

@@ -96,7 +96,7 @@ async fn a_password_known_by_its_hash_is_taken_and_remembered(
     );
     let server = TestServer::start_with(&database, |config| {
         config.matrix.credentials = vec![
-            credential("hashed", "matrix", Password::Hash(made.clone())),
+            credential("hashed", "matrix", Password::Hash(made.as_str().into())),
             credential("open", "matrix", plain("another")),
         ];
     })
@@ -124,7 +124,8 @@ async fn a_password_known_by_its_hash_is_taken_and_remembered(
 async fn many_first_calls_at_once_are_all_taken(database: TestDatabase) -> anyhow::Result<()> {
     let made = hash(&database, "password").await?;
     let server = TestServer::start_with(&database, |config| {
-        config.matrix.credentials = vec![credential("hashed", "matrix", Password::Hash(made))];
+        config.matrix.credentials =
+            vec![credential("hashed", "matrix", Password::Hash(made.into()))];
     })
     .await?;
     let calls = (0..64).map(|_| send(&server, "matrix", "password"));
@@ -140,7 +141,11 @@ async fn a_changed_password_is_not_remembered(database: TestDatabase) -> anyhow:
         TestServer::start_with(&database, |config| {
             let hashes = hashes.into_iter().enumerate();
             let credentials = hashes.map(|(at, hash)| {
-                credential(&at.to_string(), "matrix", Password::Hash(hash.clone()))
+                credential(
+                    &at.to_string(),
+                    "matrix",
+                    Password::Hash(hash.as_str().into()),
+                )
             });
             config.matrix.credentials = credentials.collect();
         })

@@ -46,7 +46,7 @@ fn topic(name: &str, topic: &str, token: Option<&str>) -> IotTopic {
         region: "eu-west-1".to_owned(),
         access_key_id: ID.to_owned(),
         secret_access_key: Secret::Here(SECRET.to_owned().into()),
-        session_token: token.map(|token| token.to_owned().into()),
+        session_token: token.map(|token| Secret::Here(token.to_owned().into())),
     }
 }
 

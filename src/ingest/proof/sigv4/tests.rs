@@ -1,5 +1,6 @@
 //! Signatures computed elsewhere, and their hostile twins.
 
+use super::claim::LONGEST_TARGET;
 use super::*;
 
 const AT: &str = "20260318T101500Z";
