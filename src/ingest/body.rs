@@ -60,13 +60,13 @@ pub fn well_formed(body: &[u8]) -> Result<&RawValue, Unusable> {
 }
 
 /// Where an element of `body` stands, and its text: that of the body, or what was unwrapped from a text in it.
-pub fn origin(body: &[u8], element: usize, path: String, text: &Cow<'_, str>) -> Origin {
+pub fn origin(body: &[u8], element: usize, path: String, text: Cow<'_, str>) -> Origin {
     let text = match text {
         Cow::Borrowed(part) => {
             let start = part.as_ptr().addr().saturating_sub(body.as_ptr().addr());
             Text::OfBody(start..start + part.len())
         }
-        Cow::Owned(text) => Text::Own(text.clone()),
+        Cow::Owned(text) => Text::Own(text),
     };
     Origin {
         element,

@@ -154,7 +154,11 @@ pub fn bounded(code: String, path: &str, flags: &mut Flags) -> String {
 pub fn indexable(mut text: String, path: &str, flags: &mut Flags) -> String {
     if text.len() > LONGEST_INDEXED {
         flags.raise(path, format_args!("cut to {LONGEST_INDEXED} bytes"));
-        text.truncate(text.floor_char_boundary(LONGEST_INDEXED));
+        let mut end = LONGEST_INDEXED;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
     }
     text
 }

@@ -77,7 +77,7 @@ pub fn decode(bytes: &[u8], received_at: DateTime<Utc>) -> Result<Content, Unusa
             match read(&text, path.clone(), received_at, &mut own) {
                 Ok(fact) => {
                     content.facts.push((position, Arc::new(fact)));
-                    let origin = body::origin(bytes, position, path, &text);
+                    let origin = body::origin(bytes, position, path, text);
                     content.origins.push(origin);
                     flags.append(own);
                 }

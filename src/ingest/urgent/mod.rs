@@ -45,7 +45,7 @@ pub fn decode(
     let fact = read().map_err(|wrong| Unusable::wrong_shape(bytes, wrong))?;
     Ok(Content {
         facts: vec![(0, Arc::new(fact))],
-        origins: vec![body::origin(bytes, 0, "$".to_owned(), &text.into())],
+        origins: vec![body::origin(bytes, 0, "$".to_owned(), text.into())],
         misfits: Vec::new(),
         flags: flags.into_list(),
     })

@@ -137,13 +137,13 @@ impl Event {
                         code: format!("l{}", code % 2),
                         name: (stage > 1).then(|| format!("Level at {second} {noise}")),
                     },
-                    created: stage % 2 == 0,
+                    created: stage.is_multiple_of(2),
                 };
                 (ActivityKind::LevelChanged, What::Level(level))
             }
             // Without a building the property is what it is about, and so of its key.
-            _ if noise % 3 == 0 => {
-                let property = (noise % 2 == 0).then(|| format!("p{}", noise % 4));
+            _ if noise.is_multiple_of(3) => {
+                let property = (noise.is_multiple_of(2)).then(|| format!("p{}", noise % 4));
                 let place = Place {
                     property,
                     ..Place::default()
@@ -160,9 +160,9 @@ impl Event {
         Place {
             building: Some(format!("b{}", self.building)),
             property: (envelope > 0).then(|| format!("p{envelope}")),
-            zone: (noise % 4 > 0).then(|| NamedPlace {
+            zone: (!noise.is_multiple_of(4)).then(|| NamedPlace {
                 code: format!("z{}", noise % 2),
-                name: (noise % 5 > 0).then(|| format!("Zone {noise}")),
+                name: (!noise.is_multiple_of(5)).then(|| format!("Zone {noise}")),
             }),
             level: (noise % 6 > 2).then(|| NamedPlace {
                 code: format!("l{}", noise % 2),
@@ -179,23 +179,23 @@ impl Event {
             place: self.place(envelope),
             code: format!("c{}", self.code),
             stage,
-            name: (noise % 7 > 0).then(|| format!("name {noise}")),
+            name: (!noise.is_multiple_of(7)).then(|| format!("name {noise}")),
             description: (envelope != 1).then(|| format!("described {envelope}")),
             kind: (noise % 8 > 4).then(|| format!("sensor {noise}")),
             priority: Some(Word {
-                meaning: if envelope % 2 == 0 {
+                meaning: if envelope.is_multiple_of(2) {
                     Priority::High
                 } else {
                     Priority::Low
                 },
                 raw: (envelope % 2).to_string(),
             }),
-            state: (noise % 11 > 0).then(|| Word {
+            state: (!noise.is_multiple_of(11)).then(|| Word {
                 meaning: state,
                 raw: format!("{state:?}"),
             }),
-            escalation_level: (noise % 3 > 0).then_some(i32::from(noise % 4)),
-            start: (noise % 6 > 0).then(|| at(second / 2)),
+            escalation_level: (!noise.is_multiple_of(3)).then_some(i32::from(noise % 4)),
+            start: (!noise.is_multiple_of(6)).then(|| at(second / 2)),
             due: (noise % 5 > 1).then(|| at(second.saturating_add(9))),
             started: (stage >= Stage::Started).then(|| at(second)),
             ended: matches!(stage, Stage::Completed).then(|| at(second)),
