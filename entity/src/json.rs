@@ -60,10 +60,21 @@ impl<T> Nullable for Json<T> {
     }
 }
 
-/// Which fact set a field: its order key and its activity, `[class, microseconds, stage, activity]`.
-/// The greater one wins; the activity breaks the last tie and is the field's provenance.
+/// Which fact set a field: its order key and its activity, `[class, microseconds, stage, activity, content]`.
+/// The greater one wins; the activity breaks the last tie and is the field's provenance. Where one activity was told
+/// with different words (Matrix's event key leaves some out), the greater hash of all its words wins; left out if 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Setter(pub u8, pub i64, pub u8, pub Uuid);
+pub struct Setter(
+    pub u8,
+    pub i64,
+    pub u8,
+    pub Uuid,
+    #[serde(default, skip_serializing_if = "is_zero")] pub u64,
+);
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
 
 /// The setter of each field of a row.
 pub type SetBy = BTreeMap<String, Setter>;
@@ -86,4 +97,25 @@ pub struct Change {
     /// The value after.
     #[serde(default)]
     pub to: serde_json::Value,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setter_without_a_hash_is_written_and_read_as_it_was_before_there_were_hashes() {
+        let id = Uuid::nil();
+        for (setter, text) in [
+            (Setter(1, 2, 3, id, 0), format!("[1,2,3,\"{id}\"]")),
+            (
+                Setter(1, 2, 3, id, u64::MAX),
+                format!("[1,2,3,\"{id}\",18446744073709551615]"),
+            ),
+        ] {
+            let written = serde_json::to_string(&setter).ok();
+            assert_eq!(written.as_deref(), Some(text.as_str()));
+            assert_eq!(serde_json::from_str(&text).ok(), Some(setter));
+        }
+    }
 }

@@ -16,7 +16,7 @@ pub struct Model {
     pub is_task_named: bool,
     /// The Urgent tenant.
     pub tenant: String,
-    /// TaskReference as text.
+    /// TaskReference as text; empty when the call names the task by its identifier alone.
     pub reference: String,
     /// NoteIdentifier (a GUID).
     pub identifier: String,

@@ -2,6 +2,7 @@
 
 pub mod read;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -39,11 +40,36 @@ pub struct Delivery {
 pub struct Content {
     /// What it says, each with the position of its element in the batch; shared with the thread that folds it.
     pub facts: Vec<(usize, Arc<Fact>)>,
+    /// Where the elements of the facts stand, by their positions.
+    pub origins: Vec<Origin>,
     /// What could not be understood.
     pub misfits: Vec<Misfit>,
     /// What is odd but accepted: `JSON path: what`.
     pub flags: Vec<String>,
 }
+
+/// Where an element stands in its call: what the quarantine shows should the database refuse it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The position of the element, that of its fact.
+    pub element: usize,
+    /// The JSON path, such as `$[0].Body[3]`.
+    pub path: String,
+    /// The element.
+    pub text: Text,
+}
+
+/// The text of an element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// These bytes of the body.
+    OfBody(Range<usize>),
+    /// What stood in another text.
+    Own(String),
+}
+
+/// As many bytes of a refused body or element as a misfit repeats; the whole of it is kept with the delivery.
+pub const EXCERPT: usize = 64 * 1024;
 
 /// Something that could not be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]

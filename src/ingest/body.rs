@@ -9,10 +9,7 @@ use serde_json::value::RawValue;
 use super::flag::Flags;
 use super::member::Wrong;
 use super::{Fault, Unusable};
-use crate::domain::delivery::Misfit;
-
-/// As much of an unusable body as a misfit repeats; the whole of it is kept with the delivery.
-const EXCERPT: usize = 64 * 1024;
+use crate::domain::delivery::{EXCERPT, Misfit, Origin, Text};
 
 impl Unusable {
     /// A body that is not JSON.
@@ -60,6 +57,22 @@ pub fn well_formed(body: &[u8]) -> Result<&RawValue, Unusable> {
     }
     serde_json::from_str(text)
         .map_err(|error| Unusable::not_json(body, format!("The body is not JSON: {error}.")))
+}
+
+/// Where an element of `body` stands, and its text: that of the body, or what was unwrapped from a text in it.
+pub fn origin(body: &[u8], element: usize, path: String, text: Cow<'_, str>) -> Origin {
+    let text = match text {
+        Cow::Borrowed(part) => {
+            let start = part.as_ptr().addr().saturating_sub(body.as_ptr().addr());
+            Text::OfBody(start..start + part.len())
+        }
+        Cow::Owned(text) => Text::Own(text),
+    };
+    Origin {
+        element,
+        path,
+        text,
+    }
 }
 
 /// A value from well-formed text. Half characters and NULs become U+FFFD and are flagged.

@@ -3,13 +3,15 @@
 
 use serde_json::{Map, Value};
 
+use super::canonical;
 use super::flag::Flags;
 use crate::domain::fact::Told;
 
 /// The longest code in characters: codes are keys, and an index of PostgreSQL takes at most 2,700 bytes a row.
-pub const LONGEST_CODE: usize = 255;
+const LONGEST_CODE: usize = 255;
 
-/// The longest text in characters that is kept in an indexed column.
+/// The longest text in bytes that is kept in an indexed column: an index may hold two of them, or a tenant, a text and
+/// the same in lower case, which may have half as many bytes again.
 const LONGEST_INDEXED: usize = 600;
 
 /// A member that is not what it must be.
@@ -97,46 +99,68 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// A code: a text that is part of an identity, and so neither blank nor over-long.
-    pub fn code(&self, name: &str) -> Result<Option<String>, Wrong> {
+    /// A code: a text that is part of an identity, and so not blank; an over-long one is [`bounded`].
+    pub fn code(&self, name: &str, flags: &mut Flags) -> Result<Option<String>, Wrong> {
         let code = self.word(name)?;
-        match &code {
-            Some(code) if code.chars().count() > LONGEST_CODE => {
-                Err(self.wrong(name, "an identifier of at most 255 characters"))
-            }
-            _ => Ok(code),
-        }
+        Ok(code.map(|code| bounded(code, &self.path(name), flags)))
     }
 
     /// A code that must be there.
-    pub fn required_code(&self, name: &str, expected: &str) -> Result<String, Wrong> {
-        match self.get(name) {
-            Some(Value::Array(_) | Value::Object(_)) | None => Err(self.wrong(name, expected)),
-            Some(_) => self.code(name)?.ok_or_else(|| self.wrong(name, expected)),
-        }
-    }
-
-    /// True or false, as such or as text.
-    pub fn boolean(&self, name: &str) -> Result<Option<bool>, Wrong> {
-        match self.get(name) {
-            None => Ok(None),
-            Some(Value::Bool(answer)) => Ok(Some(*answer)),
-            Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
-            Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
-            Some(_) => Err(self.wrong(name, "true, false or null")),
-        }
+    pub fn required_code(
+        &self,
+        name: &str,
+        expected: &str,
+        flags: &mut Flags,
+    ) -> Result<String, Wrong> {
+        let code = self.required(name, expected)?;
+        Ok(bounded(code, &self.path(name), flags))
     }
 }
 
-/// A text for an indexed column: cut and flagged where no index could take it. The call itself is kept whole.
-pub fn indexable(text: String, path: &str, flags: &mut Flags) -> String {
-    match text.char_indices().nth(LONGEST_INDEXED) {
-        None => text,
-        Some((at, _)) => {
-            flags.raise(path, format_args!("cut to {LONGEST_INDEXED} characters"));
-            text.get(..at).unwrap_or(&text).to_owned()
-        }
+/// What was read; what could not be is flagged and counts as absent.
+pub fn tolerate<T>(read: Result<Option<T>, Wrong>, flags: &mut Flags) -> Option<T> {
+    read.unwrap_or_else(|wrong| {
+        flags.raise(&wrong.path, wrong.reason);
+        None
+    })
+}
+
+/// True or false, as such or as text.
+pub fn boolean(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(answer) => Some(*answer),
+        Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
     }
+}
+
+/// An over-long code gives way to its beginning and the hash of the whole: it still names one thing only, always the
+/// same, and finds room in every index. The call itself is kept whole.
+pub fn bounded(code: String, path: &str, flags: &mut Flags) -> String {
+    if code.len() <= LONGEST_CODE || code.chars().count() <= LONGEST_CODE {
+        return code;
+    }
+    flags.raise(
+        path,
+        format_args!("over {LONGEST_CODE} characters; kept as its beginning and its hash"),
+    );
+    let hash = canonical::sha256_hex(code.as_bytes());
+    let beginning: String = code.chars().take(LONGEST_CODE - hash.len() - 1).collect();
+    format!("{beginning}#{hash}")
+}
+
+/// A text for an indexed column: cut and flagged where no index could take it. The call itself is kept whole.
+pub fn indexable(mut text: String, path: &str, flags: &mut Flags) -> String {
+    if text.len() > LONGEST_INDEXED {
+        flags.raise(path, format_args!("cut to {LONGEST_INDEXED} bytes"));
+        let mut end = LONGEST_INDEXED;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+    }
+    text
 }
 
 /// The error for a value at a path.
@@ -203,11 +227,36 @@ mod tests {
             members.required("d", "a name").unwrap_err().reason,
             "Expected a name; found an empty text."
         );
-        assert!(members.boolean("c").unwrap_err().reason.chars().count() < 120);
+        let long = members.wrong("c", "true, false or null").reason;
+        assert!(long.chars().count() < 120);
         assert_eq!(
             Members::of(&json!(5), "$").unwrap_err().reason,
             "Expected an object; found 5."
         );
+    }
+
+    #[test]
+    fn an_over_long_code_is_bounded_and_still_names_one_thing_only() {
+        let mut flags = Flags::default();
+        let longest = "é".repeat(255);
+        assert_eq!(bounded(longest.clone(), "$", &mut flags), longest);
+        let one = bounded(format!("{longest}1"), "$.Tenant", &mut flags);
+        let other = bounded(format!("{longest}2"), "$.Tenant", &mut flags);
+        assert_ne!(one, other);
+        assert_eq!(one.chars().count(), 255);
+        assert_eq!(
+            flags.into_list(),
+            ["$.Tenant: over 255 characters; kept as its beginning and its hash"; 2]
+        );
+    }
+
+    #[test]
+    fn indexed_texts_are_cut_by_bytes_between_characters() {
+        let mut flags = Flags::default();
+        assert_eq!(indexable("a".repeat(600), "$", &mut flags).len(), 600);
+        let cut = indexable(format!("a{}", "é".repeat(600)), "$.Name", &mut flags);
+        assert_eq!(cut.len(), 599);
+        assert_eq!(flags.into_list(), ["$.Name: cut to 600 bytes"]);
     }
 
     #[test]

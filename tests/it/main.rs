@@ -16,6 +16,7 @@ mod command;
 mod connection;
 mod database;
 mod delivery;
+mod delivery_odd;
 mod description;
 mod durability;
 mod event;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         ("connection", connection::tests()),
         ("database", database::tests()),
         ("delivery", delivery::tests()),
+        ("delivery_odd", delivery_odd::tests()),
         ("description", description::tests()),
         ("durability", durability::tests()),
         ("event", event::tests()),

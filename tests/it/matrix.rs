@@ -516,7 +516,15 @@ async fn a_level_is_created_and_renamed(database: TestDatabase) -> anyhow::Resul
         data["buildings"]["nodes"][0]["levels"]["nodes"],
         json!([{"code": "level-2", "name": "Second floor"}])
     );
-    assert_eq!(server.kinds().await?, ["LEVEL_CHANGED", "LEVEL_CHANGED"]);
+    let feed = server
+        .feed("kind ... on LevelChanged { level { name } data }")
+        .await?;
+    assert_eq!(feed.len(), 2);
+    for told in feed {
+        assert_eq!(told["kind"], "LEVEL_CHANGED");
+        assert_eq!(told["level"], json!({"name": "Second floor"}));
+        assert_eq!(told["data"]["Meta"]["Level"], "level-2");
+    }
     server.stop().await
 }
 

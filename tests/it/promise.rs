@@ -249,6 +249,15 @@ fn batches() -> Vec<Sent> {
     let batches = [
         json!([opened]),
         json!([opened, incident("INCIDENT_STARTED", 300), {"broken": true}]),
+        // One event by its key, in other words: of these the same must be shown, whichever comes first.
+        json!([with(
+            opened.clone(),
+            json!({"Description": "B", "Entity": "property-2", "Status": "LOW"})
+        )]),
+        json!([with(
+            opened.clone(),
+            json!({"Description": "C", "Entity": "property-3"})
+        )]),
         json!([
             incident("INCIDENT_CREATED", 120),
             escalation("L1", 200),
@@ -550,6 +559,12 @@ fn acts() -> Vec<Sent> {
         ("amy", Chased, of(2, chased(42, later))),
         ("amy", Chased, of(3, chased(42, early))),
         ("amy", Chased, of(9, chased(43, early))),
+        ("amy", Chased, of(9, chased(44, "0001-01-01T00:00:00"))),
+        (
+            "amy",
+            Status,
+            with(status(45, later, "Whose?"), json!({"TaskIdentifier": null})),
+        ),
     ];
     told.map(|(user, call, body)| Sent::Urgent(user, call, signed(30), body))
         .into()

@@ -104,6 +104,7 @@ mod tests {
                 id: id::activity(&number),
                 kind: ActivityKind::OtherEvent,
                 occurred_at: DateTime::UNIX_EPOCH,
+                content: 0,
                 what: What::Other(Place::default()),
                 data: None,
             })

@@ -11,16 +11,18 @@ use uuid::Uuid;
 
 use super::session::micros;
 use crate::domain::bulk::{self, Existing, Keys};
-use crate::domain::delivery::{Delivery, Misfit, Occasion, Receipt};
+use crate::domain::delivery::{Delivery, EXCERPT, Misfit, Occasion, Receipt, Text};
 use crate::domain::fold::Verdict;
 use crate::domain::id;
 
 /// What became of the facts of one delivery.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Count {
     facts: usize,
     duplicates: usize,
     conflicts: usize,
+    /// What the first conflict is about.
+    contradiction: Option<String>,
 }
 
 impl Count {
@@ -29,16 +31,19 @@ impl Count {
         match verdict {
             Verdict::Applied => {}
             Verdict::Duplicate => self.duplicates += 1,
-            Verdict::Conflict => self.conflicts += 1,
+            Verdict::Conflict(contradiction) => {
+                self.conflicts += 1;
+                self.contradiction.get_or_insert(contradiction);
+            }
         }
     }
 
     /// Whether all of it was known.
-    fn is_no_news(self) -> bool {
+    fn is_no_news(&self) -> bool {
         self.facts == self.duplicates
     }
 
-    fn outcome(self, misfits: usize) -> Outcome {
+    fn outcome(&self, misfits: usize) -> Outcome {
         match (self.facts, misfits) {
             (0, 1..) => Outcome::Rejected,
             (_, 1..) => Outcome::PartlyQuarantined,
@@ -60,20 +65,20 @@ pub(super) async fn store_deliveries(
     if occasion == Occasion::Rebuild {
         let pairs = deliveries.iter().zip(counts);
         return Ok(pairs
-            .map(|(delivery, count)| told(delivery, *count))
+            .map(|(delivery, count)| told(delivery, count))
             .collect());
     }
     let mut held = Held::load(transaction, deliveries).await?;
     let (mut bodies, mut quarantined, mut receipts) = (Vec::new(), BTreeMap::new(), Vec::new());
     for (delivery, count) in deliveries.iter().zip(counts) {
-        let mut receipt = told(delivery, *count);
+        let mut receipt = told(delivery, count);
         let mut is_settled = false;
         if let Some(row) = held.rows.get_mut(&delivery.id) {
             if occasion == Occasion::Arrival {
                 row.received_count += 1;
                 row.last_received_at = row.last_received_at.max(micros(delivery.received_at));
             }
-            take_in(row, delivery, *count);
+            take_in(row, delivery, count);
             // All of it went through before: that another release reads it otherwise takes nothing back.
             is_settled = row.quarantined == 0;
             receipt.outcome = match occasion {
@@ -86,7 +91,7 @@ pub(super) async fn store_deliveries(
             receipts.push(receipt);
             continue;
         } else {
-            held.rows.insert(delivery.id, new_row(delivery, *count));
+            held.rows.insert(delivery.id, new_row(delivery, count));
             bodies.push(delivery_body::Model {
                 delivery_id: delivery.id,
                 body: delivery.body.clone(),
@@ -201,7 +206,7 @@ impl Held {
     }
 }
 
-fn told(delivery: &Delivery, count: Count) -> Receipt {
+fn told(delivery: &Delivery, count: &Count) -> Receipt {
     let misfits = delivery.content.misfits.len();
     Receipt {
         id: delivery.id,
@@ -214,7 +219,7 @@ fn told(delivery: &Delivery, count: Count) -> Receipt {
 
 /// Takes a call that is known into its row: a repeat, or one driven again. It changes nothing there unless it went
 /// better this time.
-fn take_in(row: &mut delivery::Model, delivery: &Delivery, count: Count) {
+fn take_in(row: &mut delivery::Model, delivery: &Delivery, count: &Count) {
     let position = position(delivery);
     if position < row.credential_position {
         // Of the credentials that one call came under the first counts, as of the versions of an act: a rebuild has
@@ -240,7 +245,10 @@ fn take_in(row: &mut delivery::Model, delivery: &Delivery, count: Count) {
     };
     *row = delivery::Model {
         outcome,
-        problem: fresh.problem,
+        problem: fresh.problem.or_else(|| {
+            let before = row.problem.take();
+            before.filter(|_| outcome == Outcome::Conflict)
+        }),
         flags: fresh.flags,
         events: fresh.events,
         duplicates,
@@ -249,7 +257,7 @@ fn take_in(row: &mut delivery::Model, delivery: &Delivery, count: Count) {
     };
 }
 
-fn new_row(delivery: &Delivery, count: Count) -> delivery::Model {
+fn new_row(delivery: &Delivery, count: &Count) -> delivery::Model {
     let misfits = &delivery.content.misfits;
     delivery::Model {
         id: delivery.id,
@@ -263,7 +271,8 @@ fn new_row(delivery: &Delivery, count: Count) -> delivery::Model {
         outcome: count.outcome(misfits.len()),
         problem: misfits
             .first()
-            .map(|misfit| format!("{}: {}", misfit.path, misfit.reason)),
+            .map(|misfit| format!("{}: {}", misfit.path, misfit.reason))
+            .or_else(|| count.contradiction.clone()),
         flags: Json(delivery.content.flags.clone()),
         events: number(count.facts + misfits.len()),
         duplicates: number(count.duplicates),
@@ -303,18 +312,23 @@ fn number(count: usize) -> i32 {
 
 /// The quarantine entry of an element that the database refused.
 pub fn refused(delivery: &Delivery, element: usize) -> Misfit {
-    let elements: Vec<&serde_json::value::RawValue> =
-        serde_json::from_slice(&delivery.body).unwrap_or_default();
-    let content = match elements.get(element) {
-        Some(element) => element.get().to_owned(),
-        None => String::from_utf8_lossy(&delivery.body).into_owned(),
+    let origins = &delivery.content.origins;
+    let origin = origins.iter().find(|origin| origin.element == element);
+    let (path, text) = match origin {
+        Some(origin) => (origin.path.clone(), &origin.text),
+        None => ("$".to_owned(), &Text::OfBody(0..delivery.body.len())),
     };
+    let bytes = match text {
+        Text::OfBody(range) => delivery.body.get(range.clone()).unwrap_or_default(),
+        Text::Own(text) => text.as_bytes(),
+    };
+    let excerpt = bytes.get(..EXCERPT).unwrap_or(bytes);
     Misfit {
         element: Some(element),
-        path: format!("$[{element}]"),
+        path,
         reason: "the database refused this element; it is kept here and can be driven again after an upgrade"
             .to_owned(),
         // PostgreSQL takes no NUL in a text.
-        content: content.replace('\0', "\u{fffd}"),
+        content: String::from_utf8_lossy(excerpt).replace('\0', "\u{fffd}"),
     }
 }

@@ -10,9 +10,9 @@ use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 
 use super::*;
 use crate::domain::delivery::Content;
-use crate::domain::fold::tests::history::{Step, histories};
+use crate::domain::fold::tests::history::{Saying, Step, histories};
 use crate::domain::id;
-use crate::domain::operator::{self, Declared};
+use crate::domain::operator::{self, Declared, Operator, Undecided};
 
 const TABLES: [&str; 11] = [
     "property",
@@ -97,21 +97,17 @@ async fn play(steps: &[Step], per_batch: usize) -> BTreeMap<String, Vec<String>>
     for (number, steps) in steps.chunks(per_batch).enumerate() {
         let mut facts = Vec::new();
         for (part, step) in steps.iter().enumerate() {
-            let places = match step {
+            let said = match step {
                 Step::Fact(fact) => {
                     facts.push(Fact::clone(fact));
                     continue;
                 }
-                Step::Places(places) => places.clone(),
+                Step::Said(said) => said.clone(),
             };
             // The operator's word is a transaction of its own: what came before it is written before it.
             let before = delivery((number, part), &std::mem::take(&mut facts));
             write(&database, &[before], now).await.unwrap();
-            let declared = Declared {
-                places,
-                ..Declared::default()
-            };
-            operator::import(&database, &declared, now).await.unwrap();
+            say(&database, said).await;
         }
         let rest = delivery((number, per_batch), &facts);
         write(&database, &[rest], now).await.unwrap();
@@ -119,6 +115,32 @@ async fn play(steps: &[Step], per_batch: usize) -> BTreeMap<String, Vec<String>>
     let rows = rows(&database).await;
     database.close().await;
     rows
+}
+
+async fn say(database: &Database, said: Saying) {
+    let operator = Operator {
+        database: database.clone(),
+        clock: Arc::new(|| DateTime::UNIX_EPOCH),
+        wake: tokio::sync::watch::channel(()).0,
+    };
+    let decided = match said {
+        Saying::Settings(places) => {
+            let declared = Declared {
+                places,
+                ..Declared::default()
+            };
+            let now = DateTime::UNIX_EPOCH;
+            operator::import(database, &declared, now).await.unwrap();
+            return;
+        }
+        Saying::Linked(sites, name) => operator.link_places(sites, name).await.map(drop),
+        Saying::Unlinked(sites) => operator.unlink_places(sites).await,
+    };
+    // What contradicts the settings is refused, in whichever order the platforms speak.
+    match decided {
+        Ok(()) | Err(Undecided::Contradicted(_)) => {}
+        Err(Undecided::Database(error)) => panic!("{error}"),
+    }
 }
 
 proptest! {

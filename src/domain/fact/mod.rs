@@ -8,7 +8,9 @@ use chrono::{DateTime, Utc};
 use entity::{ActivityId, ActivityKind, Setter};
 use serde_json::Value;
 
-pub use self::task::{Chase, Description, Note, SiteDescription, StatusChange, TaskName, Told};
+pub use self::task::{
+    Chase, Description, Note, SiteDescription, StatusChange, Stray, TaskName, Told,
+};
 pub use self::work::{LevelEvent, NamedPlace, Place, PlaceStage, Stage, Work, ZoneEvent};
 
 /// One thing that a platform said.
@@ -20,6 +22,9 @@ pub struct Fact {
     pub kind: ActivityKind,
     /// When it happened, by the platform's clock, in whole microseconds.
     pub occurred_at: DateTime<Utc>,
+    /// A hash of all that was said, where the event key leaves something out, else 0: facts with one id may still say
+    /// different things, and the greater wins, whichever came first.
+    pub content: u64,
     /// What it says of whom.
     pub what: What,
     /// What the activity shows beside the changes (the text of a note, the whole of an unknown event).
@@ -47,6 +52,8 @@ pub enum What {
     Chase(Chase),
     /// Anything else: kept whole, filed under the place.
     Other(Place),
+    /// A call of Urgent of which it is not known which task it means: kept whole.
+    Stray(Stray),
 }
 
 /// A word of a platform with its meaning in ours.
@@ -85,10 +92,10 @@ impl Fact {
                 };
                 (class, description.as_of, 0)
             }
-            What::Status(_) | What::Note(_) | What::Chase(_) | What::Other(_) => {
+            What::Status(_) | What::Note(_) | What::Chase(_) | What::Other(_) | What::Stray(_) => {
                 (class::MENTION, self.occurred_at, 0)
             }
         };
-        Setter(class, at.timestamp_micros(), stage, self.id.0)
+        Setter(class, at.timestamp_micros(), stage, self.id.0, self.content)
     }
 }

@@ -69,8 +69,8 @@ pub struct Description {
     pub related: Told<Value>,
     /// Status, a name in the user's language.
     pub status: Told<String>,
-    /// The site, where a site code is given.
-    pub site: Option<SiteDescription>,
+    /// The site, where a site code is given; null where it is said that there is none.
+    pub site: Told<SiteDescription>,
     /// The whole JSON as text.
     pub raw: String,
 }
@@ -99,8 +99,17 @@ pub struct TaskName {
     pub tenant: String,
     /// TaskIdentifier, lower case; null only in notes.
     pub identifier: Option<String>,
+    /// TaskReference as text; one of the two is there.
+    pub reference: Option<String>,
+}
+
+/// A call whose task is named by a reference only, where an identifier must be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stray {
+    /// Tenant.
+    pub tenant: String,
     /// TaskReference as text.
-    pub reference: String,
+    pub reference: Option<String>,
 }
 
 /// A change of status.
@@ -111,7 +120,7 @@ pub struct StatusChange {
     /// TaskIdentifier, lower case.
     pub task: String,
     /// TaskReference as text.
-    pub reference: String,
+    pub reference: Option<String>,
     /// StatusChangeIdentifier, lower case.
     pub identifier: String,
     /// Status, a name in the user's language.
@@ -149,7 +158,7 @@ pub struct Chase {
     /// TaskIdentifier, lower case.
     pub task: String,
     /// TaskReference as text.
-    pub reference: String,
+    pub reference: Option<String>,
     /// ChaseIdentifier, lower case.
     pub identifier: String,
     /// Note.

@@ -2,19 +2,25 @@
 //! language; each version stands in the feed, and the row shows the version that is first by
 //! (credential's position in the settings, its own time, its activity).
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use entity::{Json, TaskId, Version, chase, note, status_change, task};
 
 use super::{Told, description};
 use crate::domain::diff;
-use crate::domain::fact::{Chase, Fact, Note, StatusChange};
+use crate::domain::fact::{Chase, Fact, Note, StatusChange, Stray};
 use crate::domain::id;
 use crate::domain::state::State;
 use crate::domain::status_type;
 
 /// A status change.
 pub(super) fn status(state: &mut State, fact: &Fact, told: &StatusChange) -> Told {
-    let (task, before) =
-        description::mention(state, fact, &told.tenant, &told.task, Some(&told.reference));
+    let (task, before) = description::mention(
+        state,
+        fact,
+        &told.tenant,
+        &told.task,
+        told.reference.as_deref(),
+    );
     let id = id::status_change(&told.tenant, &told.identifier);
     let row = status_change::Model {
         id,
@@ -30,12 +36,20 @@ pub(super) fn status(state: &mut State, fact: &Fact, told: &StatusChange) -> Tol
         version: Json(told.version),
     };
     let held = state.status_changes.get(id).cloned();
-    let conflict = held.as_ref().is_some_and(|held| {
-        (held.task_id, held.changed_at, held.is_asset_back_up)
-            != (row.task_id, row.changed_at, row.is_asset_back_up)
+    let contradiction = held.as_ref().and_then(|held| {
+        let differs = [
+            of_tasks(state, Some(held.task_id), Some(task)),
+            of_times("StatusChangeDateTimeUtc", held.changed_at, row.changed_at),
+            differs(
+                "AssetDowntime.IsAssetBackUp",
+                held.is_asset_back_up,
+                row.is_asset_back_up,
+            ),
+        ];
+        contradiction("StatusChangeIdentifier", &told.identifier, differs)
     });
     if shows_instead(held.as_ref().map(|held| &held.version), told.version) {
-        state.status_changes.put(id, row);
+        state.put_status_change(row);
     }
     for task in held.map(|held| held.task_id).into_iter().chain([task]) {
         show_status(state, task);
@@ -47,14 +61,19 @@ pub(super) fn status(state: &mut State, fact: &Fact, told: &StatusChange) -> Tol
         task,
         &told.tenant,
         before.as_ref(),
-        conflict,
+        contradiction,
     )
 }
 
 /// A chase.
 pub(super) fn chase(state: &mut State, fact: &Fact, told: &Chase) -> Told {
-    let (task, before) =
-        description::mention(state, fact, &told.tenant, &told.task, Some(&told.reference));
+    let (task, before) = description::mention(
+        state,
+        fact,
+        &told.tenant,
+        &told.task,
+        told.reference.as_deref(),
+    );
     let id = id::chase(&told.tenant, &told.identifier);
     let row = chase::Model {
         id,
@@ -66,11 +85,15 @@ pub(super) fn chase(state: &mut State, fact: &Fact, told: &Chase) -> Told {
         version: Json(told.version),
     };
     let held = state.chases.get(id).cloned();
-    let conflict = held
-        .as_ref()
-        .is_some_and(|held| (held.task_id, held.chased_at) != (row.task_id, row.chased_at));
+    let contradiction = held.as_ref().and_then(|held| {
+        let differs = [
+            of_tasks(state, Some(held.task_id), Some(task)),
+            of_times("ChasedDateTimeUtc", held.chased_at, row.chased_at),
+        ];
+        contradiction("ChaseIdentifier", &told.identifier, differs)
+    });
     if shows_instead(held.as_ref().map(|held| &held.version), told.version) {
-        state.chases.put(id, row);
+        state.put_chase(row);
     }
     for task in held.map(|held| held.task_id).into_iter().chain([task]) {
         count_chases(state, task);
@@ -82,7 +105,7 @@ pub(super) fn chase(state: &mut State, fact: &Fact, told: &Chase) -> Told {
         task,
         &told.tenant,
         before.as_ref(),
-        conflict,
+        contradiction,
     )
 }
 
@@ -90,11 +113,18 @@ pub(super) fn chase(state: &mut State, fact: &Fact, told: &Chase) -> Told {
 pub(super) fn note(state: &mut State, fact: &Fact, told: &Note) -> Told {
     let tenant = &told.task.tenant;
     let named = told.task.identifier.as_deref().map(|identifier| {
-        description::mention(state, fact, tenant, identifier, Some(&told.task.reference))
+        description::mention(
+            state,
+            fact,
+            tenant,
+            identifier,
+            told.task.reference.as_deref(),
+        )
     });
+    let reference = told.task.reference.clone().unwrap_or_default();
     let task = match &named {
         Some((task, _)) => Some(*task),
-        None => description::task_by_reference(state, tenant, &told.task.reference),
+        None => state.task_by_reference(tenant, &reference),
     };
     let id = id::note(tenant, &told.identifier);
     let row = note::Model {
@@ -102,33 +132,102 @@ pub(super) fn note(state: &mut State, fact: &Fact, told: &Note) -> Told {
         task_id: task,
         is_task_named: named.is_some(),
         tenant: tenant.clone(),
-        reference: told.task.reference.clone(),
+        reference,
         identifier: told.identifier.clone(),
         text: told.text.clone(),
         noted_at: fact.occurred_at,
         version: Json(told.version),
     };
     let held = state.notes.get(id).cloned();
-    let conflict = held.as_ref().is_some_and(|held| {
-        (held.task_id, held.noted_at, &held.reference)
-            != (row.task_id, row.noted_at, &row.reference)
+    let contradiction = held.as_ref().and_then(|held| {
+        let reference = |row: &note::Model| {
+            let told = Some(row.reference.clone());
+            told.filter(|reference| !reference.is_empty())
+        };
+        let differs = [
+            of_tasks(state, held.task_id, row.task_id),
+            of_times("NoteDateTimeUtc", held.noted_at, row.noted_at),
+            differs("TaskReference", reference(held), reference(&row)),
+        ];
+        contradiction("NoteIdentifier", &told.identifier, differs)
     });
     if shows_instead(held.as_ref().map(|held| &held.version), told.version) {
-        state.notes.put(id, row);
+        state.put_note(row);
     }
     match task {
         Some(task) => {
             let before = named.and_then(|(_, before)| before);
             let before = before.or_else(|| super::task(state, task).cloned());
-            finish(state, fact, id.0, task, tenant, before.as_ref(), conflict)
+            finish(
+                state,
+                fact,
+                id.0,
+                task,
+                tenant,
+                before.as_ref(),
+                contradiction,
+            )
         }
         None => Told {
             subject: id.0,
             tenant: Some(tenant.clone()),
-            conflict,
+            contradiction,
             ..Told::default()
         },
     }
+}
+
+/// A call that names its task by a reference only, where that is not enough: it changes nothing, and is filed under the
+/// task that has this reference now, if it is only one.
+pub(super) fn stray(state: &State, fact: &Fact, told: &Stray) -> Told {
+    let reference = told.reference.as_deref();
+    let task = reference.and_then(|reference| state.task_by_reference(&told.tenant, reference));
+    let row = task.and_then(|task| super::task(state, task));
+    Told {
+        subject: fact.id.0,
+        filed: task
+            .map(|task| super::filed_task(state, task))
+            .unwrap_or_default(),
+        incident: row.and_then(|row| row.incident_id),
+        task,
+        tenant: Some(told.tenant.clone()),
+        ..Told::default()
+    }
+}
+
+/// What more than language-dependent text differs in, in plain words; none where nothing does.
+fn contradiction(
+    name: &str,
+    identifier: &str,
+    differs: impl IntoIterator<Item = Option<String>>,
+) -> Option<String> {
+    let differs: Vec<String> = differs.into_iter().flatten().collect();
+    let and = differs.join("; ");
+    (!differs.is_empty()).then(|| format!("{name} {identifier} came before with another {and}"))
+}
+
+fn differs<T: PartialEq + std::fmt::Display>(
+    name: &str,
+    before: Option<T>,
+    now: Option<T>,
+) -> Option<String> {
+    let word = |told: &Option<T>| {
+        told.as_ref()
+            .map_or_else(|| "none".to_owned(), T::to_string)
+    };
+    (before != now).then(|| format!("{name}: {} then, {} now", word(&before), word(&now)))
+}
+
+fn of_times(name: &str, before: DateTime<Utc>, now: DateTime<Utc>) -> Option<String> {
+    let word = |time: DateTime<Utc>| Some(time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+    differs(name, word(before), word(now))
+}
+
+fn of_tasks(state: &State, before: Option<TaskId>, now: Option<TaskId>) -> Option<String> {
+    let word = |task: Option<TaskId>| super::task(state, task?).map(|row| row.identifier.clone());
+    (before != now)
+        .then(|| differs("TaskIdentifier", word(before), word(now)))
+        .flatten()
 }
 
 fn shows_instead(held: Option<&Json<Version>>, version: Version) -> bool {
@@ -142,7 +241,7 @@ fn finish(
     task: TaskId,
     tenant: &str,
     before: Option<&task::Model>,
-    conflict: bool,
+    contradiction: Option<String>,
 ) -> Told {
     let row = super::task(state, task);
     Told {
@@ -155,7 +254,7 @@ fn finish(
         changes: row
             .map(|row| diff::changes::<task::Entity>(task.0, "task.", before, row))
             .unwrap_or_default(),
-        conflict,
+        contradiction,
     }
 }
 
@@ -163,11 +262,8 @@ fn finish(
 /// only while there is none.
 pub(super) fn show_status(state: &mut State, task: TaskId) {
     let latest = state
-        .status_changes
-        .iter()
-        .filter(|(_, change)| change.task_id == task)
-        .map(|(id, change)| (change.changed_at, *id, change.status.clone()))
-        .max();
+        .latest_status(task)
+        .map(|change| (change.changed_at, change.id, change.status.clone()));
     let Some(mut row) = state.tasks.get(task).cloned() else {
         return;
     };
@@ -189,16 +285,11 @@ pub(super) fn show_status(state: &mut State, task: TaskId) {
 }
 
 fn count_chases(state: &mut State, task: TaskId) {
-    let times: Vec<_> = state
-        .chases
-        .iter()
-        .filter(|(_, chase)| chase.task_id == task)
-        .map(|(_, chase)| chase.chased_at)
-        .collect();
+    let (count, last) = state.chases_of(task);
     let Some(mut row) = state.tasks.get(task).cloned() else {
         return;
     };
-    row.chase_count = i32::try_from(times.len()).unwrap_or(i32::MAX);
-    row.last_chased_at = times.into_iter().max();
+    row.chase_count = i32::try_from(count).unwrap_or(i32::MAX);
+    row.last_chased_at = last;
     state.put_task(row);
 }

@@ -1,6 +1,6 @@
 //! Urgent's descriptions of tasks, and what joins a task to its incident and to the notes that only know its reference.
 
-use entity::{Change, Json, NoteId, Source, TaskId, TaskKind, task};
+use entity::{Change, Json, Source, TaskId, TaskKind, task};
 
 use super::{Folded, Linked, Told, place};
 use crate::domain::diff;
@@ -53,14 +53,13 @@ pub(super) fn describe(
 ) -> Told {
     let setter = fact.setter();
     let (id, before) = mention(state, fact, &told.tenant, &told.identifier, None);
-    let (site, site_changes) = match &told.site {
-        Some(site) => {
-            let (site, changes) =
-                place::describe_site(state, &told.tenant, site, told.is_change, setter);
-            (Some(site), changes)
-        }
-        None => (None, Vec::new()),
-    };
+    let mut site_changes = Vec::new();
+    let site = told.site.clone().map(|site| {
+        let (site, changes) =
+            place::describe_site(state, &told.tenant, &site, told.is_change, setter);
+        site_changes = changes;
+        site
+    });
     if let Some(mut row) = state.tasks.get(id).cloned() {
         let change = told.is_change;
         let mut registers = Registers::new(&mut row.set_by.0, setter);
@@ -136,7 +135,7 @@ pub(super) fn describe(
         let mut assets = Some(row.assets.clone());
         registers.tell("assets", &mut assets, told.assets.clone().map(Json), change);
         row.assets = assets.unwrap_or_default();
-        registers.write_some("site_id", &mut row.site_id, site);
+        registers.tell("site_id", &mut row.site_id, site, change);
         registers.write("raw", &mut row.raw, Some(told.raw.clone()));
         row.is_described = true;
         state.put_task(row);
@@ -162,7 +161,7 @@ pub(super) fn describe(
             .as_ref()
             .is_some_and(|row| row.last_activity_at > fact.occurred_at),
         changes,
-        conflict: false,
+        contradiction: None,
     }
 }
 
@@ -250,14 +249,8 @@ pub(super) fn join_tasks(state: &mut State, code: &str, fact: &Fact, folded: &mu
 }
 
 /// After a task became known or got another reference: the notes that name it by its reference only.
-pub(super) fn join_notes(state: &mut State, tenant: &str, fact: &Fact, folded: &mut Folded) {
-    let notes: Vec<(NoteId, Option<TaskId>)> = state
-        .notes
-        .iter()
-        .filter(|(_, note)| !note.is_task_named && note.tenant == tenant)
-        .map(|(id, note)| (*id, task_by_reference(state, tenant, &note.reference)))
-        .collect();
-    for (id, task) in notes {
+pub(super) fn join_notes(state: &mut State, fact: &Fact, folded: &mut Folded) {
+    for (id, task) in state.take_notes_to_place() {
         let Some(note) = state.notes.get(id) else {
             continue;
         };
@@ -266,7 +259,7 @@ pub(super) fn join_notes(state: &mut State, tenant: &str, fact: &Fact, folded: &
         }
         let mut note = note.clone();
         let from = std::mem::replace(&mut note.task_id, task);
-        state.notes.put(id, note);
+        state.put_note(note);
         let Some(task) = task else {
             state.found_notes.remove(&id);
             continue;
@@ -283,16 +276,5 @@ pub(super) fn join_notes(state: &mut State, tenant: &str, fact: &Fact, folded: &
             task,
             changes: vec![change],
         });
-    }
-}
-
-/// The only task of the tenant with that reference; none while there are several.
-pub(super) fn task_by_reference(state: &State, tenant: &str, reference: &str) -> Option<TaskId> {
-    let mut found = state.tasks.iter().filter(|(_, row)| {
-        row.tenant.as_deref() == Some(tenant) && row.reference.as_deref() == Some(reference)
-    });
-    match (found.next(), found.next()) {
-        (Some((id, _)), None) => Some(*id),
-        _ => None,
     }
 }

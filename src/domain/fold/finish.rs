@@ -2,39 +2,45 @@
 //! place was known, and activities are filed under where things stand in the end.
 
 use chrono::{DateTime, Utc};
-use entity::{ActivityKind, Change, Source, activity};
+use entity::{ActivityKind, Change, Source, ZoneId, activity};
 
 use super::{NewActivity, Told, place};
 use crate::domain::id;
-use crate::domain::state::{LinkFrom, State, TimelineLink};
+use crate::domain::state::{LinkFrom, Rehomed, State, TimelineLink};
 
 /// Brings buildings, zones and what stands on them into line after the last fact of a batch, and tells which sites
-/// moved to another building.
+/// moved to another building, or are another zone of it than before.
 pub fn finish(state: &mut State, at: DateTime<Utc>) -> Vec<NewActivity> {
     place::finish(state);
     link_timelines(state);
-    let moved: Vec<_> = state
-        .rehomed
-        .iter()
-        .filter(|moved| moved.from != moved.to)
-        .copied()
-        .collect();
+    let moved = state.rehomed.iter();
     moved
-        .into_iter()
         .map(|moved| {
             let told = Told {
                 subject: moved.site.0,
                 filed: place::filed(state, moved.site, None),
-                changes: vec![Change {
-                    of: moved.site.0,
-                    field: "site.building_id".to_owned(),
-                    from: moved.from.0.to_string().into(),
-                    to: moved.to.0.to_string().into(),
-                }],
+                changes: changes(moved),
                 ..Told::default()
             };
-            let id = id::activity(&("rehomed", moved.site, moved.from, moved.to, at));
+            let id = id::activity(&("rehomed", moved, at));
             super::activity(id, ActivityKind::Linked, at, told, None)
+        })
+        .collect()
+}
+
+fn changes(moved: &Rehomed) -> Vec<Change> {
+    let zone = |zone: Option<ZoneId>| zone.map(|zone| zone.0);
+    let fields = [
+        ("site.building_id", Some(moved.from.0), Some(moved.to.0)),
+        ("site.zone_id", zone(moved.from_zone), zone(moved.to_zone)),
+    ];
+    let differ = fields.into_iter().filter(|(_, from, to)| from != to);
+    differ
+        .map(|(field, from, to)| Change {
+            of: moved.site.0,
+            field: field.to_owned(),
+            from: from.map(|id| id.to_string()).into(),
+            to: to.map(|id| id.to_string()).into(),
         })
         .collect()
 }

@@ -31,14 +31,14 @@ use super::fact::{Fact, What};
 use super::state::State;
 
 /// What became of one fact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is in the model.
     Applied,
     /// It was known.
     Duplicate,
-    /// It is in the model, and contradicts what was said before under the same identifier.
-    Conflict,
+    /// It is in the model, and contradicts what was said before under the same identifier: in plain words, how.
+    Conflict(String),
 }
 
 /// An activity that has not been given its number and its delivery.
@@ -74,7 +74,8 @@ struct Told {
     tenant: Option<String>,
     late: bool,
     changes: Vec<Change>,
-    conflict: bool,
+    /// What was said otherwise before under the same identifier, in plain words.
+    contradiction: Option<String>,
 }
 
 /// Applies `fact`.
@@ -84,7 +85,7 @@ pub fn apply(state: &mut State, fact: &Fact) -> (Verdict, Folded) {
         again(state, fact);
         return (Verdict::Duplicate, folded);
     }
-    let told = match &fact.what {
+    let mut told = match &fact.what {
         What::Incident(work) => {
             let told = work::incident(state, fact, work);
             description::join_tasks(state, &work.code, fact, &mut folded);
@@ -98,14 +99,12 @@ pub fn apply(state: &mut State, fact: &Fact) -> (Verdict, Folded) {
         What::Status(told) => act::status(state, fact, told),
         What::Note(told) => act::note(state, fact, told),
         What::Chase(told) => act::chase(state, fact, told),
+        What::Stray(told) => act::stray(state, fact, told),
     };
-    if let Some(tenant) = &told.tenant {
-        description::join_notes(state, tenant, fact, &mut folded);
-    }
-    let verdict = if told.conflict {
-        Verdict::Conflict
-    } else {
-        Verdict::Applied
+    description::join_notes(state, fact, &mut folded);
+    let verdict = match told.contradiction.take() {
+        Some(contradiction) => Verdict::Conflict(contradiction),
+        None => Verdict::Applied,
     };
     folded.activities.push(activity(
         fact.id,
@@ -137,13 +136,20 @@ pub fn apply(state: &mut State, fact: &Fact) -> (Verdict, Folded) {
     (verdict, folded)
 }
 
-/// A known act that comes under another credential is no news, but may be the version that the row has to show.
+/// A known fact is no news. But an act that comes under another credential may be the version that the row has to
+/// show, and Matrix's event key leaves out words that may differ: of those the greater count, whichever came first.
 fn again(state: &mut State, fact: &Fact) {
     match &fact.what {
+        What::Incident(work) => drop(work::incident(state, fact, work)),
+        What::MatrixTask(work) => drop(work::matrix_task(state, fact, work)),
+        What::Zone(event) => drop(event::zone(state, fact, event)),
+        What::Level(event) => drop(event::level(state, fact, event)),
+        What::Other(place) => drop(event::other(state, fact, place)),
         What::Status(told) => drop(act::status(state, fact, told)),
         What::Note(told) => drop(act::note(state, fact, told)),
         What::Chase(told) => drop(act::chase(state, fact, told)),
-        _ => {}
+        // Their key holds all that they say.
+        What::Description(_) | What::Stray(_) => {}
     }
 }
 

@@ -111,7 +111,7 @@ pub(super) fn incident(state: &mut State, fact: &Fact, work: &Work) -> Told {
             .as_ref()
             .is_some_and(|row| row.last_activity_at > fact.occurred_at),
         changes: changes(state, setter, before.as_ref(), &row),
-        conflict: false,
+        contradiction: None,
     };
     state.put_task(order);
     state.put_incident(row);
@@ -246,7 +246,7 @@ pub(super) fn matrix_task(state: &mut State, fact: &Fact, work: &Work) -> Told {
             .as_ref()
             .is_some_and(|row| row.last_activity_at > fact.occurred_at),
         changes,
-        conflict: false,
+        contradiction: None,
     };
     state.put_task(row);
     told

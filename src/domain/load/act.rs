@@ -29,7 +29,7 @@ pub(super) async fn load_acts(
     .await?
     {
         keys.tasks.insert(row.task_id.0);
-        state.status_changes.load(row.id, row);
+        state.load_status_change(row);
     }
     if !keys.chases.is_empty() {
         let ids = uuids(&keys.chases);
@@ -43,7 +43,7 @@ pub(super) async fn load_acts(
         .await?
         {
             keys.tasks.insert(row.task_id.0);
-            state.chases.load(row.id, row);
+            state.load_chase(row);
         }
     }
     if !keys.notes.is_empty() {
@@ -52,8 +52,8 @@ pub(super) async fn load_acts(
         {
             keys.references.insert(row.reference.clone());
             keys.tasks.extend(row.task_id.map(|task| task.0));
-            keys.has_unnamed_note |= !row.is_task_named;
-            state.notes.load(row.id, row);
+            keys.asks_by_reference |= !row.is_task_named;
+            state.load_note(row);
         }
     }
     Ok(())

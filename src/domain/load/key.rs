@@ -26,7 +26,8 @@ pub(super) struct KeySet {
     pub(super) notes: BTreeSet<Uuid>,
     pub(super) tenants: BTreeSet<String>,
     pub(super) references: BTreeSet<String>,
-    pub(super) has_unnamed_note: bool,
+    /// Whether a task is asked for by its reference: by a note, or by a call that names it by nothing else.
+    pub(super) asks_by_reference: bool,
 }
 
 impl KeySet {
@@ -65,7 +66,7 @@ impl KeySet {
                     if let Told::Value(code) = &told.external_identifier {
                         keys.incident_codes.insert(code.clone());
                     }
-                    if let Some(site) = &told.site {
+                    if let Told::Value(site) = &told.site {
                         let parent = match &site.parent_code {
                             Told::Value(code) => {
                                 Some(Some(SiteKey::urgent(&told.tenant, code).id()))
@@ -81,25 +82,30 @@ impl KeySet {
                 }
                 What::Status(told) => {
                     keys.task(&told.tenant, &told.task);
-                    keys.references.insert(told.reference.clone());
+                    keys.references.extend(told.reference.clone());
                     keys.status_changes
                         .insert(id::status_change(&told.tenant, &told.identifier).0);
                 }
                 What::Chase(told) => {
                     keys.task(&told.tenant, &told.task);
-                    keys.references.insert(told.reference.clone());
+                    keys.references.extend(told.reference.clone());
                     keys.chases
                         .insert(id::chase(&told.tenant, &told.identifier).0);
                 }
                 What::Note(told) => {
                     keys.tenants.insert(told.task.tenant.clone());
-                    keys.references.insert(told.task.reference.clone());
+                    keys.references.extend(told.task.reference.clone());
                     keys.notes
                         .insert(id::note(&told.task.tenant, &told.identifier).0);
                     match &told.task.identifier {
                         Some(identifier) => keys.task(&told.task.tenant, identifier),
-                        None => keys.has_unnamed_note = true,
+                        None => keys.asks_by_reference = true,
                     }
+                }
+                What::Stray(told) => {
+                    keys.tenants.insert(told.tenant.clone());
+                    keys.references.extend(told.reference.clone());
+                    keys.asks_by_reference = true;
                 }
             }
         }

@@ -37,12 +37,12 @@ pub(super) async fn load_tasks(
     let pairs = [Keys::Texts(&tenants), Keys::Texts(&references)];
     let unnamed = "NOT is_task_named AND tenant IN {0} AND reference IN {1}";
     for row in bulk::rows::<note::Entity>(connection, unnamed, &pairs).await? {
-        keys.has_unnamed_note = true;
+        keys.asks_by_reference = true;
         if state.notes.get(row.id).is_none() {
-            state.notes.load(row.id, row);
+            state.load_note(row);
         }
     }
-    if keys.has_unnamed_note {
+    if keys.asks_by_reference {
         for row in
             bulk::rows::<task::Entity>(connection, "tenant IN {0} AND reference IN {1}", &pairs)
                 .await?

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_graphql::Json;
 use entity::{
-    ActivityKind, activity, building, chase, delivery, incident, note, property, status_change,
-    task, zone,
+    ActivityKind, activity, building, chase, delivery, incident, level, note, property,
+    status_change, task, zone,
 };
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
@@ -15,7 +15,8 @@ use crate::graphql::edge_field::one;
 use crate::graphql::error::Fault;
 use crate::graphql::id::Kind;
 use crate::graphql::object::{
-    Activity, Building, Chase, Delivery, Incident, Note, Property, Shared, StatusChange, Task, Zone,
+    Activity, Building, Chase, Delivery, Incident, Level, Note, Property, Shared, StatusChange,
+    Task, Zone,
 };
 use crate::graphql::plan::{Loader, Noun, Wanted};
 use crate::graphql::selection::Selection;
@@ -102,6 +103,11 @@ impl Noun for Activity {
                         let keys = keys(|row| Some(row.subject_id));
                         let column = chase::Column::Id;
                         loader.some::<Chase>(slots, &wanted, column, &keys).await?;
+                    }
+                    "level" => {
+                        let keys = keys(|row| Some(row.subject_id));
+                        let column = level::Column::Id;
+                        loader.some::<Level>(slots, &wanted, column, &keys).await?;
                     }
                     "data" => data(slots, &wanted, &rows),
                     _ => {}

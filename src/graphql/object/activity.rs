@@ -19,7 +19,7 @@ use crate::graphql::cursor;
 use crate::graphql::edge_field;
 use crate::graphql::enums::ActivityKind;
 use crate::graphql::id::{self, Kind};
-use crate::graphql::object::{Chase, Note, StatusChange};
+use crate::graphql::object::{Chase, Level, Note, StatusChange};
 use crate::graphql::slot::Slots;
 
 /// One field that an activity changed.
@@ -205,9 +205,11 @@ const KINDS: [(entity::ActivityKind, &str); 19] = [
     ),
 ];
 
-/// The field that not all kinds have.
-fn own_field(kind: entity::ActivityKind, registry: &mut Registry) -> Option<(String, MetaField)> {
-    match kind {
+/// The fields that not all kinds have.
+fn own_fields(kind: entity::ActivityKind, registry: &mut Registry) -> Vec<(String, MetaField)> {
+    let level = (kind == entity::ActivityKind::LevelChanged)
+        .then(|| edge_field::one::<Level>(registry, "level", "The floor, as it is now."));
+    let own = match kind {
         entity::ActivityKind::StatusChanged => Some(edge_field::one::<StatusChange>(
             registry,
             "statusChange",
@@ -231,7 +233,8 @@ fn own_field(kind: entity::ActivityKind, registry: &mut Registry) -> Option<(Str
             "The event as the platform sent it.",
         )),
         _ => None,
-    }
+    };
+    own.into_iter().chain(level).collect()
 }
 
 impl OutputType for Activity {
@@ -250,7 +253,7 @@ impl OutputType for Activity {
             for (kind, description) in KINDS {
                 let name = Self::type_of(kind);
                 let mut fields = shared.clone();
-                fields.extend(own_field(kind, registry));
+                fields.extend(own_fields(kind, registry));
                 registry.types.insert(
                     name.clone(),
                     object_type(name.clone(), description, fields),

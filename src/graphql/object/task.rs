@@ -242,8 +242,8 @@ pub struct Note {
     id: ID,
     /// The Urgent tenant.
     tenant: String,
-    /// The `TaskReference` that the note names.
-    reference: String,
+    /// The `TaskReference` that the note names; null when it names its task by `TaskIdentifier` alone.
+    reference: Option<String>,
     /// Urgent's `NoteIdentifier` (a GUID).
     identifier: String,
     /// What it says.
@@ -259,7 +259,7 @@ impl Note {
         Self {
             id: id::encode(Kind::Note, row.id.0),
             tenant: row.tenant,
-            reference: row.reference,
+            reference: Some(row.reference).filter(|reference| !reference.is_empty()),
             identifier: row.identifier,
             text: row.text,
             noted_at: row.noted_at,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::Value;
 
 use crate::ingest::flag::Flags;
-use crate::ingest::member::{Members, Wrong, scalar, wrong};
+use crate::ingest::member::{Members, Wrong, bounded, scalar, tolerate, wrong};
 use crate::ingest::time;
 
 /// The envelope of an event, and its `Meta`.
@@ -41,13 +41,15 @@ impl<'a> Event<'a> {
         flags: &mut Flags,
     ) -> Result<Self, Wrong> {
         let route = Route::of(envelope);
-        let occurred_at = occurred_at(envelope)?;
+        let occurred_at = occurred_at(envelope, flags)?;
         if occurred_at > received_at + Duration::days(1) {
             flags.raise(&envelope.path("UnixTimeInt"), "later than its arrival");
         }
-        let principal = envelope.code("Principal")?.or(route.principal);
-        let id = envelope.code("ID")?;
-        let entity = envelope.code("Entity")?;
+        let mut code = |name| tolerate(envelope.code(name, flags), flags);
+        let (principal, id, entity) = (code("Principal"), code("ID"), code("Entity"));
+        let routed = route.principal;
+        let principal =
+            principal.or_else(|| Some(bounded(routed?, &envelope.path("RoutingKey"), flags)));
         let named = |kinds: &[&str]| {
             let pairs = [("PType", &principal), ("EType", &entity)];
             let is_wanted = |(type_name, _): &(&str, _)| {
@@ -94,10 +96,20 @@ impl<'a> Event<'a> {
 
 /// An optional text; another shape is flagged and passed over.
 pub(super) fn lenient(members: &Members<'_>, name: &str, flags: &mut Flags) -> Option<String> {
-    members.word(name).unwrap_or_else(|wrong| {
-        flags.raise(&wrong.path, wrong.reason);
-        None
-    })
+    tolerate(members.word(name), flags)
+}
+
+/// An optional time; what is no whole seconds since 1970 is flagged and not told.
+pub(super) fn lenient_time(
+    members: &Members<'_>,
+    name: &str,
+    flags: &mut Flags,
+) -> Option<DateTime<Utc>> {
+    let told = time::seconds(members.get(name));
+    tolerate(
+        told.map_err(|expected| members.wrong(name, expected)),
+        flags,
+    )
 }
 
 /// `matrix.<principal>.<module>.<event>.<priority>`, as parts or joined.
@@ -133,13 +145,10 @@ impl Route {
     }
 }
 
-/// `UnixTimeInt`, else `UnixTime`, else the seconds of `Time`. The seed's own `UnixTime` is a placeholder,
-/// so a later one is looked at only where the one before it is missing.
-fn occurred_at(envelope: &Members<'_>) -> Result<DateTime<Utc>, Wrong> {
+/// `UnixTimeInt`, else `UnixTime`, else the seconds of `Time`: what is missing or cannot be read gives way to the next.
+fn occurred_at(envelope: &Members<'_>, flags: &mut Flags) -> Result<DateTime<Utc>, Wrong> {
     for name in ["UnixTimeInt", "UnixTime"] {
-        let told =
-            time::seconds(envelope.get(name)).map_err(|expected| envelope.wrong(name, expected))?;
-        if let Some(at) = told {
+        if let Some(at) = lenient_time(envelope, name, flags) {
             return Ok(at);
         }
     }
@@ -153,11 +162,11 @@ fn occurred_at(envelope: &Members<'_>) -> Result<DateTime<Utc>, Wrong> {
         other => other.cloned(),
     };
     let told = time::seconds(after_module.as_ref())
-        .map_err(|_| envelope.wrong("Time", "\"<module>#<whole seconds since 1970>\""))?;
-    told.ok_or_else(|| {
+        .map_err(|_| envelope.wrong("Time", "\"<module>#<whole seconds since 1970>\""));
+    tolerate(told, flags).ok_or_else(|| {
         wrong(
             envelope.path("UnixTimeInt"),
-            "the time of the event in whole seconds since 1970",
+            "the time of the event in whole seconds since 1970, here or in UnixTime or Time",
             envelope.get("UnixTimeInt"),
         )
     })

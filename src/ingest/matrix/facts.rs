@@ -1,19 +1,17 @@
 //! What an event of the bus means. Events that lack a piece of their identity: work is refused with the path,
 //! places and whatever we do not know are kept whole as "other".
 
-use chrono::{DateTime, Utc};
 use entity::{ActivityKind, Priority, Source, WorkState};
 use serde_json::Value;
 
-use super::event::{Event, lenient};
+use super::event::{Event, lenient, lenient_time};
 use crate::domain::fact::{
     Fact, LevelEvent, NamedPlace, Place, Stage, What, Word, Work, ZoneEvent,
 };
 use crate::domain::id;
 use crate::ingest::canonical;
 use crate::ingest::flag::Flags;
-use crate::ingest::member::{Members, Wrong, indexable, scalar};
-use crate::ingest::time;
+use crate::ingest::member::{Members, Wrong, indexable, scalar, tolerate};
 
 impl Event<'_> {
     /// The fact that the event tells. `element` is the whole of it.
@@ -34,25 +32,33 @@ impl Event<'_> {
         };
         let is_work = matches!(what, What::Incident(_) | What::MatrixTask(_));
         Ok(Fact {
-            id: id::activity(&self.key()),
+            id: id::activity(&self.key(is_work)),
             kind,
             occurred_at: self.occurred_at,
+            // The key leaves out most of the envelope.
+            content: canonical::rank(element),
             what,
             data: (!is_work).then(|| element.clone()),
         })
     }
 
-    /// The parts of `sources.md`; the hash of `Meta` tells apart what falls in one second.
-    fn key(&self) -> impl serde::Serialize {
+    /// The parts that the platform's own repeats agree in (`ARCHITECTURE.md`, "Matrix's event key"); the hash of `Meta`
+    /// tells apart what falls in one second.
+    fn key(&self, is_work: bool) -> impl serde::Serialize {
         let subject = self.meta.as_ref().ok().and_then(|meta| {
             let told = |name| meta.get(name).and_then(scalar);
             told("TaskId").or_else(|| told("Zone"))
         });
+        // What the activity is about must follow from its key. Of an incident's identity the building is a part; where
+        // the principal is a property, only this tells buildings apart.
+        let (building, property) = match is_work {
+            true => (self.work_building(), None),
+            false => (self.building.clone(), self.property.clone()),
+        };
         (
             Source::Matrix,
             self.principal.clone(),
-            // Part of an incident's identity; where the principal is a property, only this tells buildings apart.
-            self.work_building(),
+            (building.is_none().then_some(property), building),
             self.module.clone(),
             self.name.clone(),
             subject,
@@ -88,10 +94,7 @@ impl Event<'_> {
         let meta = self.meta.as_ref().ok();
         let mut named = |code: &str, name: &str| {
             let meta = meta?;
-            let code = meta.code(code).unwrap_or_else(|wrong| {
-                flags.raise(&wrong.path, wrong.reason);
-                None
-            })?;
+            let code = tolerate(meta.code(code, flags), flags)?;
             let name =
                 lenient(meta, name, flags).map(|text| indexable(text, &meta.path(name), flags));
             Some(NamedPlace { code, name })
@@ -106,14 +109,12 @@ impl Event<'_> {
 
     fn work(&self, stage: Stage, place: Place, flags: &mut Flags) -> Result<Work, Wrong> {
         let meta = self.meta.as_ref().map_err(Clone::clone)?;
-        let code = meta.required_code("TaskId", "the id of the incident or task")?;
+        let code = meta.required_code("TaskId", "the id of the incident or task", flags)?;
         let Some(building) = self.work_building() else {
             return Err(self.envelope.wrong("ID", "the id of the building"));
         };
-        let at = |name: &str| -> Result<Option<DateTime<Utc>>, Wrong> {
-            time::seconds(meta.get(name)).map_err(|expected| meta.wrong(name, expected))
-        };
-        let (start, due, started, ended) = (at("Start")?, at("End")?, at("AStart")?, at("AEnd")?);
+        let mut at = |name| lenient_time(meta, name, flags);
+        let (start, due, started, ended) = (at("Start"), at("End"), at("AStart"), at("AEnd"));
         let name = lenient(meta, "Name", flags);
         let kind = lenient(meta, "By", flags).map(|by| indexable(by, &meta.path("By"), flags));
         if let (Some(started), Some(ended)) = (started, ended)
@@ -223,7 +224,10 @@ impl Event<'_> {
                     _ => None,
                 };
                 let meta = self.meta.as_ref().ok();
-                let status = meta.and_then(|meta| lenient(meta, "Status", flags));
+                let status = meta.and_then(|meta| {
+                    let status = lenient(meta, "Status", flags)?;
+                    Some(indexable(status, &meta.path("Status"), flags))
+                });
                 let zone = ZoneEvent {
                     building,
                     place,

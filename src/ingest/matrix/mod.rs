@@ -26,17 +26,18 @@ pub const MOST_ELEMENTS: usize = 100_000;
 ///
 /// # Errors
 /// The body is no JSON, or neither an array nor an object.
-pub fn decode(body: &[u8], received_at: DateTime<Utc>) -> Result<Content, Unusable> {
-    let batch = body::well_formed(body)?;
+pub fn decode(bytes: &[u8], received_at: DateTime<Utc>) -> Result<Content, Unusable> {
+    let batch = body::well_formed(bytes)?;
     let elements: Vec<&RawValue> = match batch.get().as_bytes().first() {
-        Some(b'[') => serde_json::from_str(batch.get())
-            .map_err(|error| Unusable::not_json(body, format!("The body is not JSON: {error}.")))?,
+        Some(b'[') => serde_json::from_str(batch.get()).map_err(|error| {
+            Unusable::not_json(bytes, format!("The body is not JSON: {error}."))
+        })?,
         Some(b'{') => vec![batch],
         _ => {
             let found = serde_json::from_str(batch.get()).unwrap_or(Value::Null);
             let expected = "an array of event objects, or one such object";
             return Err(Unusable::wrong_shape(
-                body,
+                bytes,
                 wrong("$".to_owned(), expected, Some(&found)),
             ));
         }
@@ -45,7 +46,7 @@ pub fn decode(body: &[u8], received_at: DateTime<Utc>) -> Result<Content, Unusab
         let reason =
             format!("Expected at most {MOST_ELEMENTS} events in one batch; found {found}.");
         let path = "$".to_owned();
-        Unusable::wrong_shape(body, Wrong { path, reason })
+        Unusable::wrong_shape(bytes, Wrong { path, reason })
     };
     if elements.len() > MOST_ELEMENTS {
         return Err(too_many(elements.len()));
@@ -73,9 +74,11 @@ pub fn decode(body: &[u8], received_at: DateTime<Utc>) -> Result<Content, Unusab
         }
         for Element { path, text } in elements {
             let mut own = Flags::default();
-            match read(&text, path, received_at, &mut own) {
+            match read(&text, path.clone(), received_at, &mut own) {
                 Ok(fact) => {
                     content.facts.push((position, Arc::new(fact)));
+                    let origin = body::origin(bytes, position, path, text);
+                    content.origins.push(origin);
                     flags.append(own);
                 }
                 Err(wrong) => content.misfits.push(misfit(position, wrong, &text)),

@@ -6,11 +6,11 @@ use entity::{ActivityKind, Operation, Source};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::call::{self, Call, over_long};
+use super::call::{self, Call, REFERENCE, over_long};
 use crate::domain::fact::{Description, Fact, SiteDescription, Told, What};
 use crate::domain::id;
 use crate::ingest::flag::Flags;
-use crate::ingest::member::{LONGEST_CODE, Members, Wrong, indexable, scalar, wrong};
+use crate::ingest::member::{self, Members, Wrong, bounded, indexable, scalar, tolerate, wrong};
 use crate::ingest::{body, canonical, time};
 
 /// Where a modification time may stand. `CreatedDateTimeUtc` is none.
@@ -28,22 +28,24 @@ impl Call<'_> {
     pub(super) fn described(&self, flags: &mut Flags) -> Result<Fact, Wrong> {
         let places = self.places(flags);
         let tenant = call::tenant(holder(&places, "Tenant"), flags)?;
-        let identifier = call::guid(holder(&places, "TaskIdentifier"), "TaskIdentifier", flags)?;
+        let named = call::guid(holder(&places, "TaskIdentifier"), "TaskIdentifier");
+        let identifier = match named {
+            Ok(identifier) => identifier,
+            Err(wrong) => {
+                // Asked for only where it has to stand in: a description may leave it out.
+                let instead = holder(&places, "TaskReference");
+                let Ok(reference) = instead.required_code("TaskReference", REFERENCE, flags) else {
+                    return Err(wrong);
+                };
+                return Ok(self.nameless(&places, tenant, reference, wrong, flags));
+            }
+        };
+        let Dated {
+            known,
+            as_of,
+            occurred_at,
+        } = self.dated(&places, flags);
         let is_change = self.operation == Operation::TaskChanged;
-        let modified = MODIFIED
-            .iter()
-            .filter_map(|name| time(&places, name, flags));
-        let known = modified.max().or(self.signed_at);
-        let created = time(&places, "CreatedDateTimeUtc", flags);
-        // A fact must not depend on when it came: arrival stands in only where nothing else is told.
-        let by_creation = if is_change { None } else { created };
-        let as_of = known.or(by_creation).unwrap_or_else(|| {
-            flags.raise(
-                "$",
-                "neither a modification time nor a signed time; its arrival counts",
-            );
-            self.received_at
-        });
         let key = (
             Source::Urgent,
             self.operation,
@@ -59,12 +61,51 @@ impl Call<'_> {
             } else {
                 ActivityKind::TaskCreated
             },
-            occurred_at: by_creation.unwrap_or(as_of),
+            occurred_at,
+            content: 0,
             data: None,
             what: What::Description(Box::new(
                 self.description(places, tenant, identifier, is_change, as_of, flags),
             )),
         })
+    }
+
+    /// A description that names its task by the reference only.
+    fn nameless(
+        &self,
+        places: &[Members<'_>],
+        tenant: String,
+        reference: String,
+        wrong: Wrong,
+        flags: &mut Flags,
+    ) -> Fact {
+        flags.raise(
+            &wrong.path,
+            format_args!("{} The reference counts.", wrong.reason),
+        );
+        let dated = self.dated(places, flags);
+        self.stray(tenant, Some(reference), dated.occurred_at, dated.known)
+    }
+
+    fn dated(&self, places: &[Members<'_>], flags: &mut Flags) -> Dated {
+        let modified = MODIFIED.iter().filter_map(|name| time(places, name, flags));
+        let known = modified.max().or(self.signed_at);
+        let created = time(places, "CreatedDateTimeUtc", flags);
+        // A fact must not depend on when it came: arrival stands in only where nothing else is told.
+        let is_change = self.operation == Operation::TaskChanged;
+        let by_creation = created.filter(|_| !is_change);
+        let as_of = known.or(by_creation).unwrap_or_else(|| {
+            flags.raise(
+                "$",
+                "neither a modification time nor a signed time; its arrival counts",
+            );
+            self.received_at
+        });
+        Dated {
+            known,
+            as_of,
+            occurred_at: by_creation.unwrap_or(as_of),
+        }
     }
 
     /// Where known names may stand: at the top, in a `Task` around them, in the `Site`. Never empty.
@@ -124,11 +165,18 @@ impl Call<'_> {
     }
 }
 
+/// The times of a description.
+struct Dated {
+    /// Its modification time, else the signed time: part of what it is.
+    known: Option<DateTime<Utc>>,
+    /// Its place among the descriptions of its task.
+    as_of: DateTime<Utc>,
+    /// When what it tells of happened.
+    occurred_at: DateTime<Utc>,
+}
+
 fn inside<'v>(members: &Members<'v>, name: &str, flags: &mut Flags) -> Option<Members<'v>> {
-    members.object(name).unwrap_or_else(|wrong| {
-        flags.raise(&wrong.path, wrong.reason);
-        None
-    })
+    tolerate(members.object(name), flags)
 }
 
 /// The place that tells a member; the top where none does.
@@ -203,19 +251,16 @@ impl<'v> Reader<'_, 'v> {
         )
     }
 
-    /// A text by which things are found: an over-long one finds nothing.
+    /// A text by which things are found.
     fn code(&mut self, name: &str) -> Told<String> {
-        self.read(name, "a text of at most 255 characters", |value, _, _| {
-            scalar(value).filter(|code| code.chars().count() <= LONGEST_CODE)
+        self.read(name, "a number or a text", |value, path, flags| {
+            Some(bounded(scalar(value)?, path, flags))
         })
     }
 
     fn boolean(&mut self, name: &str) -> Told<bool> {
-        self.read(name, "true, false or null", |value, _, _| match value {
-            Value::Bool(answer) => Some(*answer),
-            Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
-            Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
-            _ => None,
+        self.read(name, "true, false or null", |value, _, _| {
+            member::boolean(value)
         })
     }
 
@@ -247,14 +292,20 @@ impl<'v> Reader<'_, 'v> {
         })
     }
 
-    /// The site; without a code there is nothing to tell of.
-    fn site(&mut self) -> Option<SiteDescription> {
-        let Told::Value(code) = self.code("SiteCode") else {
-            return None;
+    /// The site; without a code there is nothing to tell of. A null says that there is none: that of the code, or of
+    /// the object around it where no code is told at all.
+    fn site(&mut self) -> Told<SiteDescription> {
+        let code = match self.code("SiteCode") {
+            Told::Value(code) if code.trim().is_empty() => return Told::Absent,
+            Told::Value(code) => code,
+            Told::Null => return Told::Null,
+            Told::Absent => {
+                return match self.find("Site").1 {
+                    Told::Null => Told::Null,
+                    Told::Value(_) | Told::Absent => Told::Absent,
+                };
+            }
         };
-        if code.trim().is_empty() {
-            return None;
-        }
         // The site's own members go before those beside it: a task may come to have a Name, too.
         self.places.reverse();
         let (parent_code, name) = (self.code("ParentCode"), self.indexed("Name"));
@@ -284,7 +335,7 @@ impl<'v> Reader<'_, 'v> {
             },
         };
         self.places.reverse();
-        Some(SiteDescription {
+        Told::Value(SiteDescription {
             code,
             parent_code,
             name,
@@ -295,7 +346,8 @@ impl<'v> Reader<'_, 'v> {
     }
 }
 
-fn name_or_text(value: &Value) -> Option<String> {
+/// A text, or the `Name` of an object.
+pub(super) fn name_or_text(value: &Value) -> Option<String> {
     match value {
         Value::Object(members) => members.get("Name").and_then(scalar),
         value => scalar(value),

@@ -19,15 +19,15 @@ use call::Call;
 /// in the settings (of several versions of one act the row shows that of the first credential).
 ///
 /// # Errors
-/// The body is no JSON, or lacks what the call must carry; the misfit names the JSON path.
+/// The body is no JSON, or lacks what names the thing it speaks of; the misfit names the JSON path.
 pub fn decode(
     operation: Operation,
-    body: &[u8],
+    bytes: &[u8],
     signed_at: Option<DateTime<Utc>>,
     received_at: DateTime<Utc>,
     credential_position: u32,
 ) -> Result<Content, Unusable> {
-    let text = body::well_formed(body)?.get();
+    let text = body::well_formed(bytes)?.get();
     let mut flags = Flags::default();
     let mut read = || -> Result<_, Wrong> {
         let value = body::value(text, "$", &mut flags)?;
@@ -42,9 +42,10 @@ pub fn decode(
         };
         call.fact(&mut flags)
     };
-    let fact = read().map_err(|wrong| Unusable::wrong_shape(body, wrong))?;
+    let fact = read().map_err(|wrong| Unusable::wrong_shape(bytes, wrong))?;
     Ok(Content {
         facts: vec![(0, Arc::new(fact))],
+        origins: vec![body::origin(bytes, 0, "$".to_owned(), text.into())],
         misfits: Vec::new(),
         flags: flags.into_list(),
     })

@@ -117,7 +117,7 @@ impl Estate {
 fn set_by() -> Json<SetBy> {
     Json(SetBy::from([(
         "name".to_owned(),
-        Setter(0, 0, 0, Uuid::nil()),
+        Setter(0, 0, 0, Uuid::nil(), 0),
     )]))
 }
 

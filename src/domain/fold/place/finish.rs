@@ -24,15 +24,15 @@ pub(in crate::domain::fold) fn finish(state: &mut State) {
         .map(|(_, row)| row.clone())
         .collect();
     for row in moved {
-        let from = state
-            .sites
-            .stored(row.id)
-            .map_or(row.building_id, |stored| stored.building_id);
-        state.rehomed.insert(Rehomed {
+        let stored = state.sites.stored(row.id).unwrap_or(&row);
+        let moved = Rehomed {
             site: row.id,
-            from,
+            from: stored.building_id,
             to: row.building_id,
-        });
+            from_zone: stored.zone_id,
+            to_zone: row.zone_id,
+        };
+        state.rehomed.insert(moved);
         // A building is a building only while its site is a root.
         let own = key_of(&row).building();
         if own != row.building_id {
