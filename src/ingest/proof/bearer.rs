@@ -148,7 +148,10 @@ impl Bearer {
         let claims = claims.ok_or_else(|| fault("signature"))?;
         // It was given to this client, whatever has become of it: from here on its failures are the client's.
         if let Err(why) = claims.check(own.issuer.as_deref(), now) {
-            return Err(Fault::Unacceptable(why, own.standing.name_of(&claims).await));
+            return Err(Fault::Unacceptable(
+                why,
+                own.standing.name_of(&claims).await,
+            ));
         }
         let stand = own.standing.of(&claims, now).await.map_err(|error| {
             tracing::warn!(%error, "an access token cannot be checked");

@@ -175,7 +175,8 @@ async fn a_token_that_is_signed_but_not_good_is_answered_401_even_over_the_limit
 async fn a_flood_of_guesses_keeps_nobody_else_from_the_hash(
     database: TestDatabase,
 ) -> anyhow::Result<()> {
-    let hashed = |password: &str| Password::Hash(hash(&SecretString::from(password)).unwrap());
+    let hashed =
+        |password: &str| Password::Hash(hash(&SecretString::from(password)).unwrap().into());
     let server = TestServer::start_with(&database, |config| {
         let first = &mut config.matrix.credentials[0];
         first.password = hashed("good");
