@@ -126,6 +126,10 @@ fn bounds(config: &Config) -> Result<(), String> {
             config.retention.deliveries_days,
         ),
         (
+            "retention.quarantined_days",
+            config.retention.quarantined_days,
+        ),
+        (
             "retention.activities_days",
             config.retention.activities_days,
         ),
@@ -291,7 +295,7 @@ fn open_or_not(source: &str, open: bool, credentials: usize) -> Result<(), Strin
 
 fn places(config: &Config) -> Result<(), String> {
     let nowhere = |place: &&super::Place| place.matrix.is_empty() && place.urgent.is_empty();
-    if let Some(place) = config.places.iter().find(nowhere) {
+    if let Some(place) = config.places.iter().flatten().find(nowhere) {
         return Err(format!(
             "`places`: `{}` names neither a `matrix` building nor an `urgent` site",
             place.name
@@ -300,11 +304,12 @@ fn places(config: &Config) -> Result<(), String> {
     once(
         "places",
         "matrix",
-        config.places.iter().flat_map(|place| &place.matrix),
+        config.places.iter().flatten().flat_map(|place| &place.matrix),
     )?;
     let sites: Vec<String> = config
         .places
         .iter()
+        .flatten()
         .flat_map(|place| &place.urgent)
         .map(|urgent| format!("{} of {}", urgent.site, urgent.tenant))
         .collect();
@@ -321,7 +326,7 @@ fn properties(config: &Config) -> Result<(), String> {
 
 fn status_types(config: &Config) -> Result<(), String> {
     let unknown = |status: &&super::StatusType| status.means == StatusTypeName::Unknown;
-    if let Some(status) = config.status_types.iter().find(unknown) {
+    if let Some(status) = config.status_types.iter().flatten().find(unknown) {
         return Err(format!(
             "`status_types`: `{}` has the type UNKNOWN; leave it out instead",
             status.status
@@ -330,6 +335,7 @@ fn status_types(config: &Config) -> Result<(), String> {
     let names: Vec<String> = config
         .status_types
         .iter()
+        .flatten()
         .map(|status| format!("{} of {}", status.status.to_lowercase(), status.tenant))
         .collect();
     once("status_types", "status", &names)

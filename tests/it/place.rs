@@ -381,13 +381,13 @@ async fn places_name_and_link_what_is_known_already(database: TestDatabase) -> a
         .await?;
     assert_eq!(building_names(&server).await?, ["Site LON-014", BUILDING]);
     server.stop().await?;
-    let server = TestServer::start_with(&database, |config| config.places = canal_wharf()).await?;
+    let server = TestServer::start_with(&database, |config| config.places = Some(canal_wharf())).await?;
     shows_one_building(&server).await?;
     server.stop().await
 }
 
 async fn places_name_and_link_what_comes_after_them(database: TestDatabase) -> anyhow::Result<()> {
-    let server = TestServer::start_with(&database, |config| config.places = canal_wharf()).await?;
+    let server = TestServer::start_with(&database, |config| config.places = Some(canal_wharf())).await?;
     assert_eq!(building_names(&server).await?, ["Canal Wharf"]);
     server
         .tell(Call::TaskCreated, at_site("LON-014", Value::Null))
@@ -400,7 +400,7 @@ async fn places_name_and_link_what_comes_after_them(database: TestDatabase) -> a
 }
 
 async fn a_place_taken_back_parts_its_sites_again(database: TestDatabase) -> anyhow::Result<()> {
-    let server = TestServer::start_with(&database, |config| config.places = canal_wharf()).await?;
+    let server = TestServer::start_with(&database, |config| config.places = Some(canal_wharf())).await?;
     server
         .tell(Call::TaskCreated, at_site("LON-014", Value::Null))
         .await?;
@@ -413,7 +413,7 @@ async fn a_place_taken_back_parts_its_sites_again(database: TestDatabase) -> any
         places[0].urgent.clear();
         places
     };
-    let server = TestServer::start_with(&database, |config| config.places = only_matrix()).await?;
+    let server = TestServer::start_with(&database, |config| config.places = Some(only_matrix())).await?;
     assert_eq!(
         building_names(&server).await?,
         ["Canal Wharf", "Site LON-014"]

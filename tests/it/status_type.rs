@@ -133,11 +133,11 @@ async fn the_operators_map_and_its_star_go_before_the_english_names(
     database: TestDatabase,
 ) -> anyhow::Result<()> {
     let server = TestServer::start_with(&database, |config| {
-        config.status_types = map(&[
+        config.status_types = Some(map(&[
             (TENANT, "completed", StatusTypeName::Open),
             ("Strict", "*", StatusTypeName::New),
             ("Strict", "closed", StatusTypeName::Closed),
-        ]);
+        ]));
     })
     .await?;
     tell(&server, TENANT, 1, &["Completed", "Done"]).await?;
@@ -206,10 +206,10 @@ async fn what_the_operator_maps_is_listed_no_more_and_its_star_leaves_nothing(
     database: TestDatabase,
 ) -> anyhow::Result<()> {
     let server = TestServer::start_with(&database, |config| {
-        config.status_types = map(&[
+        config.status_types = Some(map(&[
             ("*", "fertig", StatusTypeName::Closed),
             ("Strict", "*", StatusTypeName::Open),
-        ]);
+        ]));
     })
     .await?;
     tell(&server, "A", 1, &["FERTIG", "Vor Ort"]).await?;

@@ -101,5 +101,5 @@ pub async fn try_facts(
     let applied = load_and_apply(&transaction, vec![call], recorded_at).await?;
     let stored = store::store(&transaction, &applied.state, &applied.activities).await;
     transaction.rollback().await?;
-    stored
+    stored.map(drop)
 }

@@ -108,7 +108,7 @@ async fn play(steps: &[Step], per_batch: usize) -> BTreeMap<String, Vec<String>>
             let before = delivery((number, part), &std::mem::take(&mut facts));
             write(&database, &[before], now).await.unwrap();
             let declared = Declared {
-                places,
+                places: Some(places),
                 ..Declared::default()
             };
             operator::import(&database, &declared, now).await.unwrap();

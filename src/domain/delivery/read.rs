@@ -108,6 +108,18 @@ pub async fn by_id(
     delivery::Entity::find_by_id(id).one(connection).await
 }
 
+/// Those of these deliveries that are kept, in no order.
+///
+/// # Errors
+/// What the database says.
+pub async fn by_ids(
+    connection: &impl ConnectionTrait,
+    ids: &[DeliveryId],
+) -> Result<Vec<delivery::Model>, DbErr> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    bulk::rows::<delivery::Entity>(connection, "id IN {0}", &[Keys::Uuids(&ids)]).await
+}
+
 /// The kept bodies of deliveries.
 ///
 /// # Errors
