@@ -7,6 +7,7 @@ mod m20261122_1_model;
 mod m20261122_2_oauth;
 mod m20261122_3_operate;
 mod m20261122_4_contract;
+mod m20261122_5_unfiled;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager};
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_2_oauth::Migration),
             Box::new(m20261122_3_operate::Migration),
             Box::new(m20261122_4_contract::Migration),
+            Box::new(m20261122_5_unfiled::Migration),
         ]
     }
 }

@@ -11,7 +11,7 @@ use caretaker::operate::prune::{self, Ages};
 use chrono::{TimeDelta, Utc};
 use clap::Args;
 
-use super::{at, open};
+use super::{at, open, unless_unread};
 
 /// What to prune: the ages of the settings, unless they are given here.
 #[derive(Args)]
@@ -61,7 +61,7 @@ pub(crate) async fn run(args: &PruneArgs, config: &Config) -> anyhow::Result<Exi
     let database = open(config).await?;
     let done = prune(&database, &ages, args.dry_run).await;
     database.close().await;
-    done.map(|()| ExitCode::SUCCESS)
+    unless_unread(done.map(|()| ExitCode::SUCCESS))
 }
 
 async fn prune(database: &Database, ages: &Ages, is_rehearsal: bool) -> anyhow::Result<()> {

@@ -17,7 +17,7 @@ use clap::Args;
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{at, open, rows};
+use super::{at, open, rows, unless_unread};
 
 /// The exit code when the two differ.
 const DIFFERENT: u8 = 2;
@@ -43,7 +43,7 @@ pub(crate) async fn run(args: &RebuildArgs, config: &Config) -> anyhow::Result<E
     let url = config.database_url();
     let done = beside(&database, url.expose_secret(), args.swap).await;
     database.close().await;
-    done
+    unless_unread(done)
 }
 
 async fn beside(database: &Database, url: &str, swap: bool) -> anyhow::Result<ExitCode> {
