@@ -33,7 +33,9 @@ async fn open(config: &Config) -> anyhow::Result<Database> {
 /// Whoever read the output went away, `head` for instance: that ends a command, and is no fault.
 fn unless_unread(done: anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
     let is_unread = |error: &anyhow::Error| {
-        let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+        let mut causes = error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref::<std::io::Error>());
         causes.any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
     };
     match done {

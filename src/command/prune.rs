@@ -82,7 +82,10 @@ async fn prune(database: &Database, ages: &Ages, is_rehearsal: bool) -> anyhow::
             held => format!("; {held} stay for what they have in quarantine"),
         };
         let (rows, name, before) = (count.rows, name(kept), at(before));
-        writeln!(out, "{rows} {name}{bytes} from before {before} {verb}{held}")?;
+        writeln!(
+            out,
+            "{rows} {name}{bytes} from before {before} {verb}{held}"
+        )?;
     }
     if is_rehearsal {
         writeln!(out, "(nothing was changed)")?;

@@ -69,7 +69,10 @@ async fn beside(database: &Database, url: &str, swap: bool) -> anyhow::Result<Ex
     side.remove(database).await;
     let mut out = std::io::stdout().lock();
     for left in cleared {
-        writeln!(out, "removed {left}, which a rebuild that was killed had left behind")?;
+        writeln!(
+            out,
+            "removed {left}, which a rebuild that was killed had left behind"
+        )?;
     }
     let report = report?;
     tell(&mut out, &report)?;

@@ -81,11 +81,18 @@ impl Sum {
                 }
                 for activity in &again.activities {
                     let (kind, when) = (activity.kind.to_value(), at(activity.occurred_at));
-                    writeln!(out, "  + activity {} {kind}, happened {when}", activity.id.0)?;
+                    writeln!(
+                        out,
+                        "  + activity {} {kind}, happened {when}",
+                        activity.id.0
+                    )?;
                 }
                 if again.linked > 0 {
                     let entries = again.linked;
-                    writeln!(out, "  + {entries} entries of timelines, of what happened before")?;
+                    writeln!(
+                        out,
+                        "  + {entries} entries of timelines, of what happened before"
+                    )?;
                 }
                 return Ok(());
             }

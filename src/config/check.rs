@@ -304,7 +304,11 @@ fn places(config: &Config) -> Result<(), String> {
     once(
         "places",
         "matrix",
-        config.places.iter().flatten().flat_map(|place| &place.matrix),
+        config
+            .places
+            .iter()
+            .flatten()
+            .flat_map(|place| &place.matrix),
     )?;
     let sites: Vec<String> = config
         .places

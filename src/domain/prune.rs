@@ -137,8 +137,9 @@ async fn bodies(
     most: u32,
 ) -> Result<Count, DbErr> {
     let mark = mark(transaction, BODIES_KEPT).await?;
-    let next =
-        format!("SELECT id, received_at, size FROM ({BODIES}) AS old ORDER BY received_at, id LIMIT {most}");
+    let next = format!(
+        "SELECT id, received_at, size FROM ({BODIES}) AS old ORDER BY received_at, id LIMIT {most}"
+    );
     let last = format!(
         "SELECT MAX(received_at), COUNT(*), CAST(SUM(size) AS BIGINT) FROM ({next}) AS gone"
     );
@@ -176,8 +177,7 @@ async fn deliveries(
          FROM delivery d LEFT JOIN delivery_body b ON b.delivery_id = d.id
          WHERE d.received_at < $1 AND d.{of_calls} ORDER BY d.received_at, d.id LIMIT {most}"
     );
-    let bytes =
-        format!("SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM ({next}) AS gone");
+    let bytes = format!("SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM ({next}) AS gone");
     let bytes = query(transaction, &bytes, [before.into()]).await?;
     let bytes = bytes.map_or(Ok(0), |row| row.try_get_by_index(0))?;
     // A sub-select, and WHERE: SQLite would read ON CONFLICT as a join condition.

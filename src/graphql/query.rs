@@ -178,10 +178,7 @@ async fn unmapped_statuses(loader: &Loader<'_>) -> Result<Fetched, Fault> {
     Ok(Some(Arc::new(UnmappedStatuses::from(found))))
 }
 
-async fn unfiled_notes<'a>(
-    loader: &'a Loader<'a>,
-    here: &Selected<'a>,
-) -> Result<Fetched, Fault> {
+async fn unfiled_notes<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetched, Fault> {
     // Of a tenant's notes a viewer of that tenant may see those on its tasks: these are for operators, who see all.
     let Scope::All = loader.scope;
     let unfiled = Filter::Is(note::Column::TaskId, Test::IsNull);

@@ -96,7 +96,9 @@ pub async fn run(
             tokio::time::sleep(PAUSE).await;
         }
         // What stays for its quarantine is counted as a dry run counts it.
-        gone.held = prune::count(&database.readers, kept, before, None).await?.held;
+        gone.held = prune::count(&database.readers, kept, before, None)
+            .await?
+            .held;
         told.push((kept, before, gone));
     }
     Ok(told)

@@ -233,8 +233,7 @@ impl Fold<'_> {
                 Some((row.id, receive::again(row, body)))
             });
             // The id holds the hash of the bytes.
-            let (sound, damaged): (Vec<_>, Vec<_>) =
-                calls.partition(|(id, call)| call.id == *id);
+            let (sound, damaged): (Vec<_>, Vec<_>) = calls.partition(|(id, call)| call.id == *id);
             let sound: Vec<Delivery> = sound.into_iter().map(|(_, call)| call).collect();
             let damaged: Vec<DeliveryId> = damaged.into_iter().map(|(id, _)| id).collect();
             (sound, damaged)

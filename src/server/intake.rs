@@ -253,8 +253,7 @@ pub(super) fn declared(config: &Config) -> Declared {
         .properties
         .iter()
         .map(|property| (property.matrix.clone(), property.name.clone()));
-    let meaning =
-        |map: &config::StatusType| (map.tenant.clone(), map.status.clone(), map.means);
+    let meaning = |map: &config::StatusType| (map.tenant.clone(), map.status.clone(), map.means);
     let (places, maps) = (config.places.as_ref(), config.status_types.as_ref());
     Declared {
         places: places.map(|places| places.iter().map(place).collect()),

@@ -181,7 +181,10 @@ async fn apply_known(
     let facts = calls.iter().flat_map(|call| &call.facts);
     let facts: Vec<&Fact> = facts.map(AsRef::as_ref).collect();
     let mut state = load::load(transaction, &facts).await?;
-    let known = facts.iter().map(|fact| fact.id).filter(|id| known.contains(id));
+    let known = facts
+        .iter()
+        .map(|fact| fact.id)
+        .filter(|id| known.contains(id));
     state.known.extend(known);
     apply::apply(state, calls, at).await
 }

@@ -78,8 +78,15 @@ impl Adopt {
     }
 
     /// What moved, as activities: a thing that went with its site is told by the site.
-    fn linked(&self, properties: &HashMap<Uuid, PropertyId>, at: DateTime<Utc>) -> Vec<activity::Model> {
-        let sites = self.moved.iter().filter(|moved| moved.change.table == "site");
+    fn linked(
+        &self,
+        properties: &HashMap<Uuid, PropertyId>,
+        at: DateTime<Utc>,
+    ) -> Vec<activity::Model> {
+        let sites = self
+            .moved
+            .iter()
+            .filter(|moved| moved.change.table == "site");
         let sites: HashSet<Uuid> = sites.map(|moved| moved.change.id).collect();
         let linked = self.moved.iter().filter_map(|moved| {
             let (table, id) = (moved.change.table, moved.change.id);
@@ -92,7 +99,11 @@ impl Adopt {
                     (task, Some(task), None)
                 }
             };
-            let site = if table == "site" { Some(id) } else { moved.id("site_id") };
+            let site = if table == "site" {
+                Some(id)
+            } else {
+                moved.id("site_id")
+            };
             let goes_along = |field: &str| matches!(field, "building_id" | "zone_id");
             let mut fields = moved.change.fields.iter();
             if table != "site"
@@ -145,7 +156,10 @@ impl Adopt {
         &self,
         connection: &impl ConnectionTrait,
     ) -> Result<HashMap<Uuid, PropertyId>, DbErr> {
-        let buildings = self.moved.iter().filter_map(|moved| moved.id("building_id"));
+        let buildings = self
+            .moved
+            .iter()
+            .filter_map(|moved| moved.id("building_id"));
         let buildings: Vec<Uuid> = buildings.collect::<BTreeSet<_>>().into_iter().collect();
         let keys = [Keys::Uuids(&buildings)];
         let rows = bulk::rows::<building::Entity>(connection, "id IN {0}", &keys).await?;

@@ -155,7 +155,12 @@ fn told(report: Report) -> Result<(Receipt, Option<Effect>), Fault> {
             let effect = Effect {
                 rows: again.rows.len(),
                 linked: usize::try_from(again.linked).unwrap_or(usize::MAX),
-                shown: again.rows.into_iter().take(MOST_ROWS).map(Into::into).collect(),
+                shown: again
+                    .rows
+                    .into_iter()
+                    .take(MOST_ROWS)
+                    .map(Into::into)
+                    .collect(),
             };
             Ok((again.receipt, Some(effect)))
         }

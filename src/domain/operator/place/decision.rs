@@ -47,7 +47,10 @@ fn next_version(held: &Links) -> i64 {
 }
 
 /// What holds once the settings were read again: their links, and the operator's on sites that they do not name.
-pub(in crate::domain::operator) fn imported(held: &Links, places: &[(String, Vec<SiteKey>)]) -> Links {
+pub(in crate::domain::operator) fn imported(
+    held: &Links,
+    places: &[(String, Vec<SiteKey>)],
+) -> Links {
     let version = next_version(held);
     let mut wanted = declared(places, version);
     for (site, link) in held {
@@ -141,7 +144,10 @@ pub(in crate::domain::operator) fn joined(
 ///
 /// # Errors
 /// In plain words, where the settings name one of them.
-pub(in crate::domain::operator) fn parted(held: &Links, places: &[SiteKey]) -> Result<Links, String> {
+pub(in crate::domain::operator) fn parted(
+    held: &Links,
+    places: &[SiteKey],
+) -> Result<Links, String> {
     if let Some(place) = places.iter().find(|place| is_settled(held, place)) {
         return Err(format!(
             "the settings name {}: take it out of `[[places]]` there; where no place is left, `places = []` says so",
