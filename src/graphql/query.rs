@@ -13,7 +13,8 @@ use super::filter::ActivityFilter;
 use super::id::{self, Kind};
 use super::node::{self, Node};
 use super::object::{
-    Activity, Building, Delivery, Incident, Note, Property, RefusedCalls, Task, UnmappedStatuses, Zone,
+    Activity, Building, Delivery, Incident, Note, Property, RefusedCalls, Task, UnmappedStatuses,
+    Zone,
 };
 use super::plan::{Loader, Noun};
 use super::selection::Selected;
