@@ -75,6 +75,8 @@ pub enum Test {
     In(Vec<Key>),
     /// No value.
     IsNull,
+    /// A number above zero. Written out and not bound: a partial index is used only where its condition is read.
+    IsPositive,
     /// Text that begins so.
     StartsWith(String),
 }
@@ -212,7 +214,7 @@ impl Test {
             | Self::Lte(operand)
             | Self::Gt(operand)
             | Self::Gte(operand) => Some(operand.key()),
-            Self::In(_) | Self::IsNull | Self::StartsWith(_) => None,
+            Self::In(_) | Self::IsNull | Self::IsPositive | Self::StartsWith(_) => None,
         }
     }
 
@@ -231,6 +233,8 @@ impl Test {
             (Self::Lte(operand), false) | (Self::Gt(operand), true) => field.lte(value(operand)),
             (Self::Gt(operand), false) | (Self::Lte(operand), true) => field.gt(value(operand)),
             (Self::Gte(operand), false) | (Self::Lt(operand), true) => field.gte(value(operand)),
+            (Self::IsPositive, false) => field.gt(Expr::cust("0")),
+            (Self::IsPositive, true) => field.lte(Expr::cust("0")),
             (Self::In(keys), false) => field.is_in(keys.iter().cloned()),
             (Self::In(keys), true) => field.is_not_in(keys.iter().cloned()),
             (Self::StartsWith(start), _) => return starts_with(column, start, negated),
@@ -255,6 +259,7 @@ impl Test {
             Self::Gte(operand) => order(operand) != Less,
             Self::In(keys) => keys.contains(value),
             Self::IsNull => false,
+            Self::IsPositive => matches!(value, Key::Int(number) if *number > 0),
             Self::StartsWith(start) => matches!(value, Key::Text(text) if text.starts_with(start)),
         }
     }

@@ -10,7 +10,7 @@ use super::comparison::{
 };
 use super::error::Fault;
 use crate::domain::filter::Filter;
-use crate::domain::status_type;
+use crate::domain::{self, status_type};
 
 /// How deep `and`, `or` and `not` may nest.
 const DEEPEST: usize = 5;
@@ -239,5 +239,8 @@ filters! {
         credential: StringComparison = Credential,
         /// When it came first.
         received_at: TimeComparison = ReceivedAt,
+        @
+        /// Whether it has elements in quarantine that did not go through since.
+        is_quarantined = domain::delivery::read::quarantined_ones,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::registry::{MetaField, MetaType, Registry};
 use async_graphql::{ComplexObject, Context, ID, OutputType, ServerResult, SimpleObject, Value};
-use entity::site;
+use entity::{note, site};
 
 use super::by::{BuildingBy, IncidentBy, TaskBy, ZoneBy};
 use super::edge_field::{argument, field, fixed, list};
@@ -13,17 +13,19 @@ use super::filter::ActivityFilter;
 use super::id::{self, Kind};
 use super::node::{self, Node};
 use super::object::{
-    Activity, Building, Delivery, Incident, Property, RefusedCalls, Task, UnmappedStatus, Zone,
+    Activity, Building, Delivery, Incident, Note, Property, RefusedCalls, Task, UnmappedStatuses,
+    Zone,
 };
 use super::plan::{Loader, Noun};
 use super::selection::Selected;
 use super::slot::{self, Fetched};
+use crate::domain::filter::{Filter, Test};
 use crate::domain::refusal::Refusals;
 use crate::domain::scope::Scope;
 use crate::domain::{read, status_type};
 
 /// How many status names without a meaning are told.
-const MOST_UNMAPPED: u64 = 100;
+const MOST_UNMAPPED: usize = 100;
 
 /// The server that answers.
 #[derive(Clone, Debug, SimpleObject)]
@@ -88,7 +90,14 @@ impl ComplexObject for Query {
                 "unmappedStatuses",
                 "The status names of Urgent tasks whose type is UNKNOWN, those of the most tasks first, at most 100: \
                  map them with `[[status_types]]` in the settings. Operators only.",
-                <Vec<UnmappedStatus> as OutputType>::create_type_info(registry),
+                <Arc<UnmappedStatuses> as OutputType>::create_type_info(registry),
+                Vec::new(),
+            ),
+            fixed::<Note>(
+                registry,
+                "unfiledNotes",
+                "The notes that belong to no task, because they name none and no task, or several, have their reference; \
+                 the earliest first. They find their task once exactly one has it. Operators only.",
                 Vec::new(),
             ),
             list::<Delivery>(
@@ -148,6 +157,7 @@ async fn fetch<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetche
         "tasks" => loader.list::<Task>(here).await,
         "activities" => loader.feed(here).await,
         "unmappedStatuses" => unmapped_statuses(loader).await,
+        "unfiledNotes" => unfiled_notes(loader, here).await,
         "deliveries" => loader.list::<Delivery>(here).await,
         name => Err(Fault::internal(format!(
             "Query.{name} is declared but not fetched"
@@ -166,8 +176,16 @@ async fn found<'a, T: Noun>(
 
 async fn unmapped_statuses(loader: &Loader<'_>) -> Result<Fetched, Fault> {
     let found = status_type::read::unmapped(loader.scope, loader.database, MOST_UNMAPPED).await?;
-    let found: Vec<UnmappedStatus> = found.into_iter().map(Into::into).collect();
-    Ok(Some(Arc::new(found)))
+    Ok(Some(Arc::new(UnmappedStatuses::from(found))))
+}
+
+async fn unfiled_notes<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetched, Fault> {
+    // Of a tenant's notes a viewer of that tenant may see those on its tasks: these are for operators, who see all.
+    let Scope::All = loader.scope;
+    let unfiled = Filter::Is(note::Column::TaskId, Test::IsNull);
+    loader
+        .whole::<Note>(here, unfiled, note::Column::NotedAt)
+        .await
 }
 
 async fn building<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetched, Fault> {

@@ -13,5 +13,5 @@ pub use delivery::{Delivery, QuarantinedElement};
 pub use incident::Incident;
 pub use place::{Building, Level, Location, PlaceSource, Property, Zone};
 pub use refusal::RefusedCalls;
-pub use status::UnmappedStatus;
+pub use status::{UnmappedStatus, UnmappedStatuses};
 pub use task::{AssetDowntime, Chase, ComplianceAnswer, Note, StatusChange, Task};

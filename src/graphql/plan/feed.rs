@@ -85,15 +85,16 @@ impl<'a> Loader<'a> {
         };
         let order = feed_order();
         let page = page_of(selected, feed_position)?;
+        let slice =
+            read::page::<activity::Entity>(self.scope, self.database, &filter, &order, &page)
+                .await?;
         if let Some(Key::Int(after)) = page.after.as_ref().and_then(|after| after.first()) {
+            // Asked after the page was read: what was pruned by then may be missing in it.
             let earliest = journal::pruned_through(self.database).await?;
             if *after < earliest {
                 return Err(cursor::expired(earliest));
             }
         }
-        let slice =
-            read::page::<activity::Entity>(self.scope, self.database, &filter, &order, &page)
-                .await?;
         let total = if wants_total::<Activity>(selected) {
             read::count::<activity::Entity>(self.scope, self.database, &filter).await?
         } else {

@@ -11,6 +11,7 @@ pub fn tests() -> Vec<Case> {
         an_index_serves_each_order_alone,
         an_index_serves_each_filter_alone,
         lists_of_many_parents_are_entered_by_parent,
+        names_without_a_meaning_and_notes_without_a_task_are_found_by_index,
     ]
 }
 
@@ -197,6 +198,7 @@ async fn an_index_serves_each_filter_alone(test: TestDatabase) -> anyhow::Result
         ("deliveries", "delivery", "operation: {eq: EVENTS}".into()),
         ("deliveries", "delivery", "outcome: {eq: CONFLICT}".into()),
         ("deliveries", "delivery", "credential: {eq: \"bus\"}".into()),
+        ("deliveries", "delivery", "isQuarantined: {eq: true}".into()),
         (
             "deliveries",
             "delivery",
@@ -247,6 +249,29 @@ async fn lists_of_many_parents_are_entered_by_parent(test: TestDatabase) -> anyh
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+    estate.close().await;
+    Ok(())
+}
+
+async fn names_without_a_meaning_and_notes_without_a_task_are_found_by_index(
+    test: TestDatabase,
+) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    for query in [
+        "{ unmappedStatuses { isCut nodes { tenant status taskCount } } }",
+        "{ unfiledNotes { nodes { text } } }",
+    ] {
+        let plans = plans(&estate, query).await?;
+        assert_eq!(plans.len(), 1, "{query}");
+        let of_tables = ["task", "t", "c", "first", "next", "note"];
+        let is_scanned = of_tables.iter().any(|table| scans(&plans[0], table));
+        let by_name = !query.contains("unmapped") || plans[0].contains("task_status_key");
+        assert!(
+            !is_scanned && !sorts(&plans[0]) && by_name,
+            "{query}\n{}",
+            plans[0]
+        );
+    }
     estate.close().await;
     Ok(())
 }

@@ -181,6 +181,7 @@ async fn each_filter_narrows_as_it_says(test: TestDatabase) -> anyhow::Result<()
             "source: {eq: URGENT}, outcome: {eq: PARTLY_QUARANTINED}".into(),
             1,
         ),
+        ("deliveries", "isQuarantined: {eq: true}".into(), 1),
         ("deliveries", "receivedAt: {gt: \"-PT1H\"}".into(), 0),
     ] {
         let query = format!("{{ {list}(filter: {{{filter}}}) {{ totalCount nodes {{ id }} }} }}");

@@ -10,6 +10,7 @@ pub fn tests() -> Vec<Case> {
         what_all_kinds_of_activities_share_is_fetched_once,
         fragments_and_skipped_fields_are_planned_as_they_run,
         each_parent_gets_its_own_first_rows,
+        the_feed_asks_what_was_pruned_after_it_was_read,
     ]
 }
 
@@ -119,6 +120,29 @@ async fn each_parent_gets_its_own_first_rows(test: TestDatabase) -> anyhow::Resu
                 .all(|node| node["building"]["name"] == building["name"])
         );
     }
+    estate.close().await;
+    Ok(())
+}
+
+/// Asked before, a prune between the two statements would take rows out of the page without a word.
+async fn the_feed_asks_what_was_pruned_after_it_was_read(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let data = estate
+        .data("{ activities(first: 1) { pageInfo { endCursor } } }")
+        .await;
+    let cursor = &data["activities"]["pageInfo"]["endCursor"];
+    estate.last_statements();
+    estate
+        .data(&format!(
+            "{{ activities(after: {cursor}) {{ nodes {{ id }} }} }}"
+        ))
+        .await;
+    let statements = estate.last_statements();
+    let asked: Vec<bool> = statements
+        .iter()
+        .map(|statement| statement.sql.contains("\"setting\""))
+        .collect();
+    assert_eq!(asked, [false, true], "{statements:?}");
     estate.close().await;
     Ok(())
 }
