@@ -26,7 +26,7 @@ pub fn tests() -> Vec<Case> {
 /// Tables that hold no more than the operator wrote: they are read whole.
 const SMALL: [&str; 2] = ["place_link", "status_type"];
 /// What SQLite calls the key sets, and the results of parts of a statement.
-const KEYS: [&str; 5] = ["json_each", "up", "same", "pair", "CONSTANT"];
+const KEYS: [&str; 6] = ["json_each", "up", "same", "pair", "moved", "CONSTANT"];
 
 /// Most tables of a test are small: what is asked is whether an index can serve, not whether it pays here.
 const BY_INDEX: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off;
