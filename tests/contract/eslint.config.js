@@ -40,11 +40,6 @@ export default [
           Argument: 'camelCase',
           EnumValueDefinition: 'UPPER_CASE',
         },
-        alphabetize: {
-          fields: ['ObjectTypeDefinition', 'InterfaceTypeDefinition', 'InputObjectTypeDefinition'],
-          values: true,
-          arguments: ['FieldDefinition'],
-        },
       }).map(([rule, options]) => [`@graphql-eslint/${rule}`, options ? ['error', options] : 'error']),
     ),
   },
