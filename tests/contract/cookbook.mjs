@@ -30,7 +30,7 @@ let shift; // from the page's times to those of this run, in milliseconds
 const text = readFileSync(page, 'utf8');
 if (options.simulate) {
   const [, how] = /^cargo run -- simulate (.*)$/m.exec(text) ?? assert.fail('the page does not say how to simulate');
-  execSync(`${options.simulate} ${how.replace(/--data-dir \S+/, '')}`, { stdio: ['ignore', 'ignore', 'inherit'] });
+  execSync(`${options.simulate} ${how.replace(/--data-dir \S+/, '')}`, { stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
 let asked = 0;
