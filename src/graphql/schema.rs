@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{
     PathSegment, Request, Response, SDLExportOptions, SchemaBuilder, ServerError, Value, Variables,
 };
+use chrono::{DateTime, Utc};
 use futures_util::stream::{BoxStream, StreamExt};
 use serde::Serialize;
 use uuid::Uuid;
@@ -185,6 +186,9 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     Inner::build(Query::default(), Mutation::default(), Subscription)
         .register_output_type::<super::node::Node>()
         .disable_suggestions()
+        .override_output_type_description::<DateTime<Utc>>(
+            "A time in UTC, as RFC 3339 with at most six digits after the second: `2026-03-01T08:00:00.250+00:00`.",
+        )
 }
 
 /// The schema in its definition language, sorted.

@@ -146,7 +146,7 @@ fn single(rng: &mut Rng, operation: Operation, body: String, story: usize, bad: 
     if rng.f64() >= bad {
         return call(operation, body, 1, vec![story]);
     }
-    let (body, expected) = spoil::call(rng, operation, &body);
+    let (body, expected) = spoil::call(rng, &body);
     Call {
         broken: 1,
         expected,

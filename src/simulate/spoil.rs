@@ -1,6 +1,5 @@
 //! Broken on purpose: Matrix elements that must be quarantined, and Urgent calls that must be refused.
 
-use super::operation::Operation;
 use fastrand::Rng;
 use serde_json::{Value, json};
 
@@ -28,8 +27,9 @@ pub(super) fn element(rng: &mut Rng, good: &str) -> String {
     value.to_string()
 }
 
-/// A broken Urgent body and the answer it deserves: 400 where it is not JSON, 422 where it is the wrong shape.
-pub(super) fn call(rng: &mut Rng, operation: Operation, good: &str) -> (String, u16) {
+/// A broken Urgent body and the answer it deserves: 400 where it is not JSON, 422 where it names no tenant or no task.
+/// Whatever else is odd about a call is kept.
+pub(super) fn call(rng: &mut Rng, good: &str) -> (String, u16) {
     if rng.f64() < 0.4 {
         let mut cut = rng.usize(1..good.len().max(2));
         while !good.is_char_boundary(cut) {
@@ -38,18 +38,21 @@ pub(super) fn call(rng: &mut Rng, operation: Operation, good: &str) -> (String, 
         return (good[..cut].to_owned(), 400);
     }
     let mut value: Value = serde_json::from_str(good).unwrap_or_default();
-    let own = match operation {
-        Operation::StatusChanged => "StatusChangeIdentifier",
-        Operation::NoteAdded => "NoteIdentifier",
-        Operation::TaskChased => "ChaseIdentifier",
-        Operation::Batch | Operation::TaskCreated | Operation::TaskChanged => "TaskIdentifier",
-    };
-    match rng.u32(..4) {
-        0 => value[own] = json!("not-a-guid"),
-        1 => value["Tenant"] = json!(["Northside FM"]),
-        missing => {
-            if let Some(body) = value.as_object_mut() {
-                body.remove(if missing == 2 { own } else { "Tenant" });
+    if let Some(body) = value.as_object_mut() {
+        match rng.u32(..4) {
+            0 => {
+                body.remove("TaskReference");
+                body.insert("TaskIdentifier".to_owned(), json!("not-a-guid"));
+            }
+            1 => {
+                body.insert("Tenant".to_owned(), json!(["Northside FM"]));
+            }
+            2 => {
+                body.remove("TaskReference");
+                body.remove("TaskIdentifier");
+            }
+            _ => {
+                body.remove("Tenant");
             }
         }
     }

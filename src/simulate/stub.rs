@@ -99,20 +99,26 @@ async fn receive(
     let Ok(value) = serde_json::from_str::<Value>(&body) else {
         return (StatusCode::BAD_REQUEST, "no JSON").into_response();
     };
-    let own = match path {
+    match path {
         "/webhooks/matrix" => return StatusCode::OK.into_response(),
-        "/webhooks/urgent/status-changed" => "StatusChangeIdentifier",
-        "/webhooks/urgent/note-added" => "NoteIdentifier",
-        "/webhooks/urgent/task-chased" => "ChaseIdentifier",
-        "/webhooks/urgent/task-created" | "/webhooks/urgent/task-changed" => "TaskIdentifier",
+        "/webhooks/urgent/status-changed"
+        | "/webhooks/urgent/note-added"
+        | "/webhooks/urgent/task-chased"
+        | "/webhooks/urgent/task-created"
+        | "/webhooks/urgent/task-changed" => {}
         _ => return StatusCode::NOT_FOUND.into_response(),
-    };
-    let guid = value[own]
+    }
+    let guid = value["TaskIdentifier"]
         .as_str()
         .is_some_and(|text| text.parse::<uuid::Uuid>().is_ok());
-    match guid && value["Tenant"].is_string() {
+    let names_task = guid || !value["TaskReference"].is_null();
+    match names_task && value["Tenant"].is_string() {
         true => StatusCode::OK.into_response(),
-        false => (StatusCode::UNPROCESSABLE_ENTITY, "wrong shape").into_response(),
+        false => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "names no tenant or no task",
+        )
+            .into_response(),
     }
 }
 
