@@ -185,6 +185,26 @@ pub(super) fn is_too_costly(errors: &[ServerError]) -> bool {
 /// How many characters of an error's words are told: the library names what it does not know, however long.
 const LONGEST: usize = 300;
 
+/// Before which the library repeats a value, and what stands there instead.
+const REPEATS: [(&str, &str); 3] = [
+    (", found ", ""),
+    (" contain value ", " contain the value given"),
+    (" contain the value ", " contain the value given"),
+];
+
+/// The library's words without the value that they repeat: it may be a secret that slipped into the wrong place.
+pub(super) fn without_value(message: &str) -> String {
+    let found = REPEATS
+        .iter()
+        .find_map(|(mark, instead)| Some((message.split_once(mark)?, instead)));
+    let Some(((before, rest), instead)) = found else {
+        return message.to_owned();
+    };
+    let place = rest.rfind(" (occurred while parsing ");
+    let place = place.map_or("", |place| &rest[place..]);
+    format!("{before}{instead}{place}")
+}
+
 /// Gives every error of a response a code and the id of the request.
 pub fn complete(errors: &mut [ServerError], request_id: Uuid) {
     for error in errors {
@@ -192,11 +212,38 @@ pub fn complete(errors: &mut [ServerError], request_id: Uuid) {
         if extensions.get("code").is_none() {
             // Without a code it is the library's own: syntax, validation or a variable.
             extensions.set("code", ErrorCode::BadInput.name());
+            error.message = without_value(&error.message);
         }
         if let Some((end, _)) = error.message.char_indices().nth(LONGEST) {
             error.message.truncate(end);
             error.message.push('…');
         }
         extensions.set("requestId", request_id.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_is_repeated() {
+        for (message, said) in [
+            (
+                "Expected input type \"A\", found \"x, found y\". (occurred while parsing \"B\")",
+                "Expected input type \"A\" (occurred while parsing \"B\")",
+            ),
+            (
+                "Enumeration type does not contain value \"x\".",
+                "Enumeration type does not contain the value given",
+            ),
+            (
+                "enumeration type \"A\" does not contain the value \"x\"",
+                "enumeration type \"A\" does not contain the value given",
+            ),
+            ("Unknown field", "Unknown field"),
+        ] {
+            assert_eq!(without_value(message), said);
+        }
     }
 }

@@ -50,30 +50,27 @@ async fn get(server: &TestServer, body: &Value) -> anyhow::Result<Answer> {
     server.get(&format!("/graphql?{query}")).await
 }
 
-/// What a socket answers first: data, or the code of the error.
+/// The data of an answer, or the code of its error.
+fn told(mut body: Value) -> Value {
+    match body.pointer_mut("/errors/0/extensions/code") {
+        Some(code) => code.take(),
+        None => body["data"].take(),
+    }
+}
+
+/// What a socket answers first.
 async fn live(server: &TestServer, payload: &Value) -> anyhow::Result<Value> {
     let mut live = server.live().await?;
     live.send(json!({"id": "1", "type": "subscribe", "payload": payload}))
         .await?;
     match live.said().await? {
-        Said::Message(mut message) => {
-            let payload = &mut message["payload"];
-            match payload["errors"][0]["extensions"]["code"].take() {
-                Value::Null => Ok(payload["data"].take()),
-                code => Ok(code),
-            }
-        }
+        Said::Message(mut message) => Ok(told(message["payload"].take())),
         Said::Closed(code, reason) => Ok(json!([code, reason])),
     }
 }
 
-/// What is answered: the data, or the code of the error.
 fn outcome(answer: &Answer) -> anyhow::Result<Value> {
-    let mut body = answer.json()?;
-    match body["errors"][0]["extensions"]["code"].take() {
-        Value::Null => Ok(body["data"].take()),
-        code => Ok(code),
-    }
+    Ok(told(answer.json()?))
 }
 
 async fn a_document_registered_over_one_transport_is_known_over_all(

@@ -71,7 +71,20 @@ async fn the_status_says_whether_a_request_was_run(database: TestDatabase) -> an
         }
         told.push(line);
     }
-    snapshot!(told.join("\n"), @"");
+    snapshot!(told.join("\n"), @r#"
+    {"query": "{ __typename }"}: 200 data, 200 data,
+    {"query": "{ node(id: \"x\") { id } }"}: 200 data, 200 data,
+    {"query": "{ nothing }"}: 400 no data, 200 no data,
+    {"query": "{"}: 400 no data, 200 no data,
+    {"query": "query A { __typename } query B { __typename }"}: 400 no data, 200 no data,
+    {"query": "query ($a: ID!) { node(id: $a) { id } }"}: 400 no data, 200 no data,
+    {"query": "{ __typename }", "variables": []}: 400 no data, 400 no data,
+    {"query": "{ __typename }", "operationName": 1}: 400 no data, 400 no data,
+    {}: 400 no data, 400 no data,
+    []: 400 no data, 400 no data,
+    {: 400 no data, 400 no data,
+    : 400 no data, 400 no data,
+    "#);
     for accept in ["text/html", "application/xml;q=1, image/*"] {
         let headers = [JSON, ("accept", accept)];
         let body = "{\"query\": \"{ __typename }\"}";
@@ -142,11 +155,24 @@ async fn pages_of_listed_origins_may_read_and_no_others(
         ]
     };
     let allowed = send(&server, Method::OPTIONS, "/graphql", &preflight(ORIGIN), "").await?;
-    snapshot!(browsers(&allowed), @"");
+    snapshot!(browsers(&allowed), @r"
+    204
+    access-control-allow-headers: accept, authorization, content-type, x-requested-with, apollo-require-preflight, x-apollo-operation-name, x-apollo-operation-id
+    access-control-allow-methods: GET, POST
+    access-control-allow-origin: https://board.example
+    access-control-max-age: 7200
+    vary: origin
+    ");
     let body = "{\"query\": \"{ __typename }\"}";
     let from = |origin: &'static str| [JSON, ("origin", origin), ("sec-fetch-site", "cross-site")];
     let read = send(&server, Method::POST, "/graphql", &from(ORIGIN), body).await?;
-    snapshot!(browsers(&read), @"");
+    snapshot!(browsers(&read), @r"
+    200
+    access-control-allow-origin: https://board.example
+    access-control-expose-headers: x-request-id, retry-after
+    vary: accept
+    vary: origin
+    ");
     // Refusals can be read too.
     let refused = send(&server, Method::POST, "/graphql", &from(ORIGIN), "{").await?;
     assert_eq!(refused.header("access-control-allow-origin"), ORIGIN);

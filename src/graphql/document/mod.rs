@@ -69,8 +69,8 @@ impl Documents {
     /// # Errors
     /// When there is no such document, its hash is another, or it is not trusted.
     pub(super) fn settle(&self, request: &mut Request) -> Result<Option<Registration>, Fault> {
-        let id = request.extensions.remove(DOCUMENT_ID);
-        let hash = request.extensions.remove("persistedQuery");
+        let id = request.extensions.get(DOCUMENT_ID).cloned();
+        let hash = request.extensions.get("persistedQuery").cloned();
         match &self.0 {
             Source::Trusted(manifest) => {
                 let named = id.or_else(|| member(hash?, "sha256Hash"));

@@ -100,6 +100,7 @@ impl Limit {
             Self::FilterDepth => format!("a filter nests at most {most} deep"),
             Self::Order => format!("a list is sorted by at most {most} fields"),
             Self::Page => format!("a page has at most {most} elements"),
+            Self::Introspection if most == 0 => "this server does not tell its schema".to_owned(),
             Self::Introspection => {
                 "a question about the schema does not lead through the same list twice".to_owned()
             }

@@ -16,27 +16,30 @@ const LISTS: [&str; 7] = [
     "enumValues",
 ];
 
-/// Refuses a list of introspection below itself. Asked only of documents whose opened size is known to be small.
+/// Refuses a list of introspection below itself, and all of it where the schema is not told. Asked only of documents whose opened size is known to be small.
 ///
 /// # Errors
 /// LIMIT_EXCEEDED.
-pub(super) fn check(document: &ExecutableDocument) -> Result<(), Fault> {
+pub(super) fn check(document: &ExecutableDocument, is_open: bool) -> Result<(), Fault> {
+    let most = usize::from(is_open);
     let mut operations = document.operations.iter();
     if operations.any(|(_, operation)| {
         let set = &operation.node.selection_set.node;
-        turns(document, set, &mut Vec::new(), false)
+        turns(document, set, &mut Vec::new(), false, most)
     }) {
-        return Err(Fault::over(Limit::Introspection, 1, None));
+        return Err(Fault::over(Limit::Introspection, most, None));
     }
     Ok(())
 }
 
-/// Whether a list of introspection occurs below itself.
+/// Whether a list of introspection occurs below itself; where the schema is not told (`most` is 0), whether anything of it
+/// is asked for.
 fn turns<'a>(
     document: &'a ExecutableDocument,
     set: &'a SelectionSet,
     path: &mut Vec<&'a str>,
     inside: bool,
+    most: usize,
 ) -> bool {
     set.items.iter().any(|item| match &item.node {
         Selection::Field(field) => {
@@ -47,22 +50,24 @@ fn turns<'a>(
                     return true;
                 }
                 path.push(name);
-                let turns = turns(document, below, path, true);
+                let turns = turns(document, below, path, true, most);
                 path.pop();
                 turns
             } else {
                 let inside = inside || matches!(name, "__schema" | "__type");
-                turns(document, below, path, inside)
+                (inside && most == 0) || turns(document, below, path, inside, most)
             }
         }
         Selection::InlineFragment(fragment) => {
-            turns(document, &fragment.node.selection_set.node, path, inside)
+            let below = &fragment.node.selection_set.node;
+            turns(document, below, path, inside, most)
         }
         Selection::FragmentSpread(spread) => document
             .fragments
             .get(&spread.node.fragment_name.node)
             .is_some_and(|fragment| {
-                turns(document, &fragment.node.selection_set.node, path, inside)
+                let below = &fragment.node.selection_set.node;
+                turns(document, below, path, inside, most)
             }),
     })
 }

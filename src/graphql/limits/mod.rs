@@ -124,7 +124,7 @@ fn check_document(
         limit.check(most, asked)?;
     }
     shape::largest(document).check(limits)?;
-    introspection::check(document)?;
+    introspection::check(document, limits.introspection)?;
     value::check(document, variables, limits)
 }
 

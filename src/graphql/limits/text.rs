@@ -60,6 +60,7 @@ pub(super) fn scan(document: &str) -> Seen {
                 _ => after_text(after),
             },
             b'.' => after_run(after, |byte| byte == b'.'),
+            b'-' | b'0'..=b'9' => after_run(after, |byte| is_word(byte) || byte == b'.'),
             _ if is_word(*first) => after_run(after, is_word),
             _ => after,
         };
@@ -117,7 +118,7 @@ mod tests {
         assert_eq!(tokens("{ a }"), 3);
         assert_eq!(
             tokens("query Q($a: [Int!] = [-1, 2.5]) @x { ...F b: c }"),
-            23
+            25
         );
         assert_eq!(
             tokens("{ a(b: \"x y { \\\" z\", c: \"\"\"one \\\"\"\" two\"\"\") }"),
