@@ -19,7 +19,7 @@ use super::plan::{Loader, Noun};
 use super::selection::Selected;
 use super::slot::{self, Fetched};
 use crate::domain::refusal::Refusals;
-use crate::domain::scope::Scope;
+use crate::domain::scope::Viewer;
 use crate::domain::{read, status_type};
 
 /// How many status names without a meaning are told.
@@ -40,13 +40,13 @@ impl Server {
     /// How many calls did not prove their sender since this server started, by platform and credential; those that nobody
     /// failed with stand there too. Not kept: a restart begins anew. Operators only.
     async fn refused_calls(&self, context: &Context<'_>) -> Vec<RefusedCalls> {
-        // Credentials are for operators, who are those that may see all.
-        let (Ok(Scope::All), Ok(refusals)) =
-            (context.data::<Scope>(), context.data::<Arc<Refusals>>())
-        else {
-            return Vec::new();
-        };
-        refusals.all().into_iter().map(Into::into).collect()
+        let viewer = context.data::<Viewer>();
+        match context.data::<Arc<Refusals>>() {
+            Ok(refusals) if viewer.is_ok_and(|viewer| viewer.scope.is_operator()) => {
+                refusals.all().into_iter().map(Into::into).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 

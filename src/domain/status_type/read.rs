@@ -126,8 +126,8 @@ pub async fn unmapped(
     connection: &impl ConnectionTrait,
     most: u64,
 ) -> Result<Vec<Unmapped>, DbErr> {
-    match scope {
-        Scope::All => {}
+    if !scope.is_operator() {
+        return Ok(Vec::new());
     }
     let backend = connection.get_database_backend();
     let known: Vec<String> = default::names().map(str::to_owned).collect();
