@@ -7,7 +7,7 @@ use async_graphql::{ComplexObject, Context, ID, OutputType, ServerResult, Simple
 use entity::site;
 
 use super::by::{BuildingBy, IncidentBy, TaskBy, ZoneBy};
-use super::edge_field::{argument, field, fixed, list};
+use super::edge_field::{argument, bounded, field, fixed, list};
 use super::error::{ErrorCode, Fault};
 use super::filter::ActivityFilter;
 use super::id::{self, Kind};
@@ -215,7 +215,7 @@ fn lookups(registry: &mut Registry) -> Vec<(String, MetaField)> {
     nodes.1.compute_complexity = Some(|context, variables, field, below| {
         let ids = context.param_value::<Vec<ID>>(variables, field, "ids", None);
         let count = ids.map_or(node::MOST_NODES, |ids| ids.len());
-        Ok(below.saturating_mul(count).saturating_add(1))
+        Ok(bounded(below.saturating_mul(count)))
     });
     vec![
         field(

@@ -12,6 +12,7 @@ use crate::domain::operator::{Operator, Undecided};
 use crate::domain::read;
 use crate::graphql::by::PlaceKey;
 use crate::graphql::error::{ErrorCode, Fault};
+use crate::graphql::limits::Limit;
 use crate::graphql::object::Building;
 use crate::graphql::plan::Loader;
 use crate::graphql::selection::Selected;
@@ -88,12 +89,7 @@ fn keys(places: &[PlaceKey]) -> Result<Vec<SiteKey>, Fault> {
     if places.is_empty() {
         return Err(Fault::input("`places` is empty"));
     }
-    if places.len() > MOST_PLACES {
-        return Err(Fault::limit(format!(
-            "at most {MOST_PLACES} places can be named at once, here are {}",
-            places.len()
-        )));
-    }
+    Limit::List.check(MOST_PLACES, places.len())?;
     let keys: Result<Vec<SiteKey>, Fault> = places.iter().map(PlaceKey::checked).collect();
     let mut distinct: Vec<SiteKey> = Vec::new();
     for key in keys? {

@@ -19,6 +19,7 @@ use crate::graphql::cursor;
 use crate::graphql::enums;
 use crate::graphql::error::Fault;
 use crate::graphql::filter::{ActivityFilter, FilterInput};
+use crate::graphql::limits::Limit;
 use crate::graphql::object::Activity;
 use crate::graphql::selection::Selected;
 use crate::graphql::slot::{Fetched, Slots};
@@ -149,11 +150,7 @@ fn of_kinds(kinds: Option<Vec<enums::ActivityKind>>) -> Result<Filter<activity::
     let Some(kinds) = kinds else {
         return Ok(Filter::default());
     };
-    if kinds.len() > LONGEST_LIST {
-        return Err(Fault::limit(format!(
-            "`kinds` has at most {LONGEST_LIST} values"
-        )));
-    }
+    Limit::List.check(LONGEST_LIST, kinds.len())?;
     let key = |kind| Key::Text(entity::ActivityKind::from(kind).to_value());
     let keys = kinds.into_iter().map(key).collect();
     Ok(Filter::Is(activity::Column::Kind, Test::In(keys)))
