@@ -18,6 +18,7 @@ mod database;
 mod delivery;
 mod delivery_odd;
 mod description;
+mod document;
 mod durability;
 mod event;
 mod failure;
@@ -25,8 +26,10 @@ mod feed;
 mod fuzz;
 mod graphql;
 mod health;
+mod http;
 mod issuer;
 mod layering;
+mod limit;
 mod link;
 mod matrix;
 mod migrations;
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         ("delivery", delivery::tests()),
         ("delivery_odd", delivery_odd::tests()),
         ("description", description::tests()),
+        ("document", document::tests()),
         ("durability", durability::tests()),
         ("event", event::tests()),
         ("failure", failure::tests()),
@@ -68,8 +72,10 @@ fn main() -> ExitCode {
         ("fuzz", fuzz::tests()),
         ("graphql", graphql::tests()),
         ("health", health::tests()),
+        ("http", http::tests()),
         ("issuer", issuer::tests()),
         ("layering", layering::tests()),
+        ("limit", limit::tests()),
         ("link", link::tests()),
         ("matrix", matrix::tests()),
         ("migrations", migrations::tests()),
