@@ -44,10 +44,10 @@ pub async fn page(
     through: i64,
     limit: u64,
 ) -> Result<Vec<activity::Model>, DbErr> {
-    let Scope::All = scope;
     activity::Entity::find()
         .filter(activity::Column::Seq.gt(after))
         .filter(activity::Column::Seq.lte(through))
+        .filter(super::read::visible(scope))
         .filter(condition)
         .order_by_asc(activity::Column::Seq)
         .limit(limit)

@@ -18,6 +18,8 @@ pub enum ErrorCode {
     CursorExpired,
     /// What was asked for is no longer kept.
     HistoryPruned,
+    /// What was asked for is for operators only.
+    Forbidden,
     /// The request asks for more than is allowed at once.
     LimitExceeded,
     /// The database does not answer now; the same request may succeed later.
@@ -28,11 +30,12 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::BadInput,
         Self::CursorInvalid,
         Self::CursorExpired,
         Self::HistoryPruned,
+        Self::Forbidden,
         Self::LimitExceeded,
         Self::DatabaseAway,
         Self::Internal,
@@ -45,6 +48,7 @@ impl ErrorCode {
             Self::CursorInvalid => "CURSOR_INVALID",
             Self::CursorExpired => "CURSOR_EXPIRED",
             Self::HistoryPruned => "HISTORY_PRUNED",
+            Self::Forbidden => "FORBIDDEN",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
             Self::DatabaseAway => "DATABASE_AWAY",
             Self::Internal => "INTERNAL",

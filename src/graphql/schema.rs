@@ -17,7 +17,7 @@ use super::subscription::Subscription;
 use super::variables;
 use crate::domain::operator::Operator;
 use crate::domain::refusal::Refusals;
-use crate::domain::scope::Scope;
+use crate::domain::scope::Viewer;
 use crate::domain::table::Connection;
 use crate::feed::Tail;
 use crate::operate::replay::Replay;
@@ -80,10 +80,15 @@ impl Schema {
     }
 
     /// Runs one request for a viewer. Every error of the answer has a code and the id of the request.
-    pub async fn execute(&self, mut request: Request, scope: Scope, request_id: Uuid) -> Response {
+    pub async fn execute(
+        &self,
+        mut request: Request,
+        viewer: Viewer,
+        request_id: Uuid,
+    ) -> Response {
         let mut response = match self.check(&mut request) {
             Ok(()) => {
-                let run = self.inner.execute(request.data(scope));
+                let run = self.inner.execute(request.data(viewer));
                 let run = tokio::time::timeout(self.limits.timeout, run).await;
                 run.unwrap_or_else(|_| refusal(&self.limits.too_long()))
             }
@@ -104,16 +109,16 @@ impl Schema {
     pub fn execute_stream(
         &self,
         mut request: Request,
-        scope: Scope,
+        viewer: Viewer,
         request_id: Uuid,
     ) -> BoxStream<'static, Response> {
         let responses = match self.check(&mut request) {
             Ok(()) if !limits::may_subscribe(&mut request) => {
                 let schema = self.clone();
-                let run = async move { schema.execute(request, scope, request_id).await };
+                let run = async move { schema.execute(request, viewer, request_id).await };
                 return futures_util::stream::once(run).boxed();
             }
-            Ok(()) => self.inner.execute_stream(request.data(scope)).boxed(),
+            Ok(()) => self.inner.execute_stream(request.data(viewer)).boxed(),
             Err(fault) => futures_util::stream::iter([refusal(&fault)]).boxed(),
         };
         responses

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::media::{self, Answer};
-use crate::domain::scope::Scope;
+use crate::domain::scope::Viewer;
 use crate::graphql::error::Fault;
 use crate::graphql::{self, Schema};
 
@@ -135,7 +135,7 @@ async fn run(
             "GET runs queries only",
         ));
     }
-    Ok(face.schema.execute(request, Scope::All, id).await)
+    Ok(face.schema.execute(request, Viewer::open(), id).await)
 }
 
 /// Whether the operation that would run is a query; what cannot be read is left to the schema to refuse.

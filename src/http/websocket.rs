@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
-use crate::domain::scope::Scope;
+use crate::domain::scope::Viewer;
 use crate::graphql::Schema;
 
 /// The sub-protocol spoken here.
@@ -98,7 +98,7 @@ async fn serve(socket: WebSocket, schema: Schema, mut stopping: watch::Receiver<
     let (mut out, input) = socket.split();
     let pulse = Arc::new(Pulse::default());
     let mut driver = Driver::new(
-        Viewer { schema },
+        Face { schema },
         told(input, Arc::clone(&pulse)),
         WebSocketProtocols::GraphQLWS,
     );
@@ -201,14 +201,14 @@ async fn close(
 
 /// The schema as one viewer sees it.
 #[derive(Clone)]
-struct Viewer {
+struct Face {
     schema: Schema,
 }
 
-impl Executor for Viewer {
+impl Executor for Face {
     async fn execute(&self, request: Request) -> Response {
         self.schema
-            .execute(request, Scope::All, Uuid::new_v4())
+            .execute(request, Viewer::open(), Uuid::new_v4())
             .await
     }
 
@@ -218,7 +218,7 @@ impl Executor for Viewer {
         _: Option<Arc<Data>>,
     ) -> BoxStream<'static, Response> {
         self.schema
-            .execute_stream(request, Scope::All, Uuid::new_v4())
+            .execute_stream(request, Viewer::open(), Uuid::new_v4())
     }
 }
 

@@ -153,7 +153,9 @@ pub async fn unmapped(
     connection: &impl ConnectionTrait,
     most: usize,
 ) -> Result<UnmappedNames, DbErr> {
-    let Scope::All = scope;
+    if !scope.is_operator() {
+        return Ok(UnmappedNames::default());
+    }
     let backend = connection.get_database_backend();
     let known: Vec<String> = default::names().map(str::to_owned).collect();
     let names = NAMES

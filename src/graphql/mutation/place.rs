@@ -10,7 +10,6 @@ use crate::domain::failure::{self, Failure};
 use crate::domain::id::SiteKey;
 use crate::domain::operator::{Operator, Undecided};
 use crate::domain::read;
-use crate::domain::scope::Scope;
 use crate::graphql::by::PlaceKey;
 use crate::graphql::error::{ErrorCode, Fault};
 use crate::graphql::object::Building;
@@ -81,10 +80,7 @@ impl PlaceMutation {
 
 /// The operator's way in, for a viewer who is one.
 fn operator<'a>(context: &'a Context<'_>) -> Result<&'a Operator, Fault> {
-    let scope = context.data::<Scope>();
-    match scope.map_err(|_| Fault::internal("a mutation came without its scope"))? {
-        Scope::All => {}
-    }
+    Loader::of(context)?.operators_only()?;
     let operator = context.data::<Operator>();
     operator.map_err(|_| Fault::internal("a mutation came without its operator"))
 }

@@ -13,11 +13,11 @@ use async_graphql::Context;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::error::Fault;
+use super::error::{ErrorCode, Fault};
 use super::selection::{Selected, Selection};
 use super::slot::Slots;
 use crate::domain::read;
-use crate::domain::scope::Scope;
+use crate::domain::scope::{Scope, Viewer};
 use crate::domain::table::{Connection as Database, ModelTrait, Value};
 
 pub(super) use noun::{Column, Listed, Noun, Row};
@@ -46,11 +46,23 @@ impl<'a> Loader<'a> {
         let missing = |what| move |_| Fault::internal(format!("a request came without its {what}"));
         Ok(Self {
             database: context.data::<Database>().map_err(missing("database"))?,
-            scope: context.data::<Scope>().map_err(missing("scope"))?,
+            scope: &context.data::<Viewer>().map_err(missing("viewer"))?.scope,
             now: context
                 .data_opt::<Now>()
                 .map_or_else(Utc::now, |Now(now)| *now),
         })
+    }
+
+    /// Refuses a viewer who is no operator.
+    pub(super) fn operators_only(&self) -> Result<(), Fault> {
+        if self.scope.is_operator() {
+            Ok(())
+        } else {
+            Err(Fault::new(
+                ErrorCode::Forbidden,
+                "this is for operators only",
+            ))
+        }
     }
 
     /// The objects with these keys, by key.

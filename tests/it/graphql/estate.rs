@@ -3,7 +3,7 @@
 use caretaker::domain::database::Database;
 use caretaker::domain::id;
 use caretaker::domain::migrate;
-use caretaker::domain::scope::Scope;
+use caretaker::domain::scope::Viewer;
 use caretaker::graphql::limits::Limits;
 use caretaker::graphql::{Now, Schema, request, to_json};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -72,7 +72,10 @@ impl Estate {
 
     pub async fn ask_with(&self, query: &str, variables: Value) -> Value {
         let request = request(query.to_owned(), None, variables).data(Now(now()));
-        let response = self.schema.execute(request, Scope::All, Uuid::nil()).await;
+        let response = self
+            .schema
+            .execute(request, Viewer::open(), Uuid::nil())
+            .await;
         serde_json::from_str(&to_json(&response)).unwrap()
     }
 
