@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::edges;
+use crate::domain::activity::change;
 use crate::graphql::edge_field::one;
 use crate::graphql::error::Fault;
 use crate::graphql::id::Kind;
@@ -38,12 +39,16 @@ impl Noun for Activity {
 
     fn load<'a>(
         loader: &'a Loader<'a>,
-        rows: Vec<activity::Model>,
+        mut rows: Vec<activity::Model>,
         selection: Selection<'a>,
     ) -> BoxFuture<'a, Result<Vec<Arc<Self>>, Fault>> {
         Box::pin(async move {
             let mut slots = vec![Slots::default(); rows.len()];
-            for (name, wanted) in wanted(&rows, &selection) {
+            let wanted = wanted(&rows, &selection);
+            if wanted.iter().any(|(name, _)| *name == "changes") {
+                change::keep_seen(loader.scope, loader.database, &mut rows).await?;
+            }
+            for (name, wanted) in wanted {
                 let slots = &mut slots;
                 let keys = |key: fn(&activity::Model) -> Option<Uuid>| -> Vec<Option<Uuid>> {
                     rows.iter().map(key).collect()

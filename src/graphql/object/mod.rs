@@ -7,6 +7,7 @@ mod place;
 mod refusal;
 mod status;
 mod task;
+mod viewer;
 
 pub use activity::{Activity, Change, Shared};
 pub use delivery::{Delivery, QuarantinedElement};
@@ -15,3 +16,4 @@ pub use place::{Building, Level, Location, PlaceSource, Property, Zone};
 pub use refusal::RefusedCalls;
 pub use status::{UnmappedStatus, UnmappedStatuses};
 pub use task::{AssetDowntime, Chase, ComplianceAnswer, Note, StatusChange, Task};
+pub use viewer::{Viewer, ViewerClaims};
