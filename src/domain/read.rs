@@ -46,7 +46,10 @@ pub(super) fn asked<E: Scoped>(
             filter.to_condition_where(&|column| E::shown(&reach, column))
         }
     };
-    visible::<E>(scope, backend).add(filter)
+    // A condition of alternatives would take `filter` for one more of them.
+    Condition::all()
+        .add(visible::<E>(scope, backend))
+        .add(filter)
 }
 
 /// One page of a list.
@@ -209,48 +212,16 @@ pub async fn seen<E: Scoped>(
     connection: &impl ConnectionTrait,
     keys: &[Uuid],
 ) -> Result<HashSet<Uuid>, DbErr> {
-    let visible = visible::<E>(scope, connection.get_database_backend());
-    keys_where::<E>(connection, keys, visible).await
-}
-
-/// For which of the rows with these `keys` the viewer is shown the value of `column`, by key.
-///
-/// # Errors
-/// What the database says.
-pub async fn shown<E: Scoped>(
-    scope: &Scope,
-    connection: &impl ConnectionTrait,
-    column: E::Column,
-    keys: &[Uuid],
-) -> Result<HashSet<Uuid>, DbErr> {
-    let condition = match scope {
-        Scope::Operator | Scope::All => None,
-        Scope::Claims(claims) => {
-            let reach = Reach::new(claims, connection.get_database_backend());
-            E::shown(&reach, column)
-        }
-    };
-    match condition {
-        Some(condition) => keys_where::<E>(connection, keys, condition).await,
-        None => Ok(keys.iter().copied().collect()),
-    }
-}
-
-async fn keys_where<E: EntityTrait>(
-    connection: &impl ConnectionTrait,
-    keys: &[Uuid],
-    condition: Condition,
-) -> Result<HashSet<Uuid>, DbErr> {
     if keys.is_empty() {
         return Ok(HashSet::new());
     }
+    let backend = connection.get_database_backend();
     let key = primary_key::<E>();
-    let keys = Keys::new(connection.get_database_backend(), keys);
     let query = Query::select()
         .expr_as(key.into_expr(), "key")
         .from(E::default())
-        .and_where(keys.hold(key.into_expr()))
-        .cond_where(condition)
+        .and_where(Keys::new(backend, keys).hold(key.into_expr()))
+        .cond_where(visible::<E>(scope, backend))
         .take();
     let rows = connection.query_all(&query).await?;
     rows.iter().map(|row| row.try_get("", "key")).collect()

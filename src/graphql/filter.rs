@@ -205,7 +205,8 @@ filters! {
         is_open = status_type::filter::open,
     }
 
-    /// Narrows the feed. What an activity is filed under is what was known when it was recorded.
+    /// Narrows the feed. What an activity is filed under is what was known when it was recorded. For a viewer with claims
+    /// an unclaimed property counts as null, and so does the incident of an Urgent task.
     ActivityFilter of activity {
         /// What it tells.
         kind: ActivityKindComparison = Kind,

@@ -5,7 +5,6 @@
 use chrono::{DateTime, Utc};
 use entity::activity::{self, Column};
 use sea_orm::sea_query::Condition;
-use uuid::Uuid;
 
 use crate::domain::filter::{self, Operand, Test};
 use crate::domain::key::Key;
@@ -51,40 +50,43 @@ impl Filter {
 
 /// The activities that were filed under something claimed.
 pub(in crate::domain) fn covered(claims: &Claims) -> Plain {
-    Plain::Any(vec![
-        in_places(claims),
-        one_of(
-            Column::Tenant,
-            claims.tenants.iter().cloned().map(Key::Text),
-        ),
-    ])
+    let tenants = claims.tenants.iter().cloned().map(Key::Text);
+    let places = in_places(claims).into_iter();
+    any(places.chain([one_of(Column::Tenant, tenants)]))
 }
 
-fn in_places(claims: &Claims) -> Plain {
-    Plain::Any(vec![
-        in_properties(claims),
-        one_of_ids(Column::BuildingId, claims.buildings.iter().map(|id| id.0)),
-    ])
+fn in_places(claims: &Claims) -> [Plain; 2] {
+    let buildings = claims.buildings.iter().map(|id| Key::Id(id.0));
+    [in_properties(claims), one_of(Column::BuildingId, buildings)]
 }
 
 fn in_properties(claims: &Claims) -> Plain {
-    one_of_ids(Column::PropertyId, claims.properties.iter().map(|id| id.0))
+    let properties = claims.properties.iter().map(|id| Key::Id(id.0));
+    one_of(Column::PropertyId, properties)
 }
 
-fn one_of_ids(column: Column, ids: impl Iterator<Item = Uuid>) -> Plain {
-    one_of(column, ids.map(Key::Id))
-}
-
+/// Without keys it holds for nothing.
 fn one_of(column: Column, keys: impl Iterator<Item = Key>) -> Plain {
-    let keys: Vec<Key> = keys.collect();
-    if keys.is_empty() {
-        return Plain::Any(Vec::new());
+    let mut keys: Vec<Key> = keys.collect();
+    match keys.len() {
+        0 => Plain::Any(Vec::new()),
+        1 => Plain::Is(column, Test::Eq(Operand::Key(keys.remove(0)))),
+        _ => Plain::Is(column, Test::In(keys)),
     }
-    Plain::Is(column, Test::In(keys))
 }
 
-/// The same filter for a viewer to whom some columns are null: the property unless it is claimed, the incident of a task
-/// that is seen for its tenant only.
+/// At least one of these; what holds for nothing is left out, or no index could serve the others.
+fn any(filters: impl Iterator<Item = Plain>) -> Plain {
+    let is_something = |filter: &Plain| !matches!(filter, Plain::Any(none) if none.is_empty());
+    let mut filters: Vec<Plain> = filters.filter(is_something).collect();
+    if filters.len() == 1 {
+        return filters.remove(0);
+    }
+    Plain::Any(filters)
+}
+
+/// The same filter for a viewer to whom some columns are null: the property unless it is claimed, and the incident of an
+/// Urgent task, which may be in another building than the task; which of them is cannot be told from what is filed.
 fn as_shown(filter: Plain, claims: &Claims) -> Plain {
     let all = |filters: Vec<Plain>| filters.into_iter().map(|filter| as_shown(filter, claims));
     match filter {
@@ -95,7 +97,9 @@ fn as_shown(filter: Plain, claims: &Claims) -> Plain {
             where_shown(Column::PropertyId, test, in_properties(claims))
         }
         Plain::Is(Column::IncidentId, test) => {
-            where_shown(Column::IncidentId, test, in_places(claims))
+            let of_matrix = Plain::Is(Column::Tenant, Test::IsNull);
+            let shown = Plain::All(vec![any(in_places(claims).into_iter()), of_matrix]);
+            where_shown(Column::IncidentId, test, shown)
         }
         Plain::Is(column, test) => Plain::Is(column, test),
     }

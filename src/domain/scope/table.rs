@@ -184,6 +184,7 @@ impl Scoped for level::Entity {
 }
 
 impl Scoped for zone::Entity {
+    /// What is seen for a tenant is a site of Urgent's: nothing that Matrix tells of zones is in it.
     fn covered(reach: &Reach<'_>) -> Condition {
         let stood_in = reach.stood_in(site::Column::ZoneId);
         let stood_in = stood_in.into_iter().collect();
@@ -191,14 +192,6 @@ impl Scoped for zone::Entity {
             reach.in_buildings(zone::Column::BuildingId),
             reach.is_one_of(zone::Column::Id.into_expr(), stood_in),
         ])
-    }
-
-    fn shown(reach: &Reach<'_>, column: zone::Column) -> Option<Condition> {
-        use zone::Column::{BuildingId, LevelId, RemovedAt, Status};
-        let is_within = matches!(column, LevelId | RemovedAt | Status);
-        // Without a tenant, a zone that is seen at all is in a covered building.
-        let is_asked = is_within && !reach.claims.tenants.is_empty();
-        is_asked.then(|| any([reach.in_buildings(BuildingId)]))
     }
 }
 

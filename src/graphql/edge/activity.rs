@@ -24,12 +24,12 @@ use crate::graphql::selection::Selection;
 use crate::graphql::slot::Slots;
 
 edges!(Shared, registry => [
-    one::<Property>(registry, "property", "The property it is filed under; null when none was known."),
-    one::<Building>(registry, "building", "The building it is filed under; null when none was known, or when it is no building any more."),
+    one::<Property>(registry, "property", "The property it is filed under; null when none was known, or when it lies outside what the viewer may see."),
+    one::<Building>(registry, "building", "The building it is filed under; null when none was known, when it is no building any more, or when it lies outside what the viewer may see."),
     one::<Zone>(registry, "zone", "The zone it is filed under; null when none was known."),
-    one::<Incident>(registry, "incident", "The incident it is filed under; null when there is none."),
-    one::<Task>(registry, "task", "The task it is filed under; null when there is none."),
-    one::<Delivery>(registry, "delivery", "The call that told it; null for what caretaker noticed itself. Operators only."),
+    one::<Incident>(registry, "incident", "The incident it is filed under; null when there is none, or when it lies outside what the viewer may see."),
+    one::<Task>(registry, "task", "The task it is filed under; null when there is none, or when it lies outside what the viewer may see."),
+    one::<Delivery>(registry, "delivery", "The call that told it; null for what caretaker noticed itself, and for whoever is no operator."),
 ]);
 
 impl Noun for Activity {

@@ -30,7 +30,7 @@ edges!(Property, registry => [
 ]);
 
 edges!(Building, registry => [
-    one::<Property>(registry, "property", "The property it belongs to; null when none was told."),
+    one::<Property>(registry, "property", "The property it belongs to; null when none was told, or when the viewer may not see the property itself."),
     field(
         "sources",
         "The places in the platforms' own words that make up this building, at most 100.",
@@ -245,16 +245,10 @@ impl Noun for Zone {
 
     fn load<'a>(
         loader: &'a Loader<'a>,
-        mut rows: Vec<zone::Model>,
+        rows: Vec<zone::Model>,
         selection: Selection<'a>,
     ) -> BoxFuture<'a, Result<Vec<Arc<Self>>, Fault>> {
         Box::pin(async move {
-            if ["status", "removedAt"]
-                .iter()
-                .any(|field| selection.has("Zone", field))
-            {
-                keep_shown(loader, &mut rows).await?;
-            }
             let mut slots = vec![Slots::default(); rows.len()];
             let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
             for (name, aliases) in relations(&selection, "Zone") {
@@ -296,18 +290,6 @@ impl Noun for Zone {
                 .collect())
         })
     }
-}
-
-/// Takes what goes on in a zone from whoever sees only where it is.
-async fn keep_shown(loader: &Loader<'_>, rows: &mut [zone::Model]) -> Result<(), Fault> {
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
-    let column = zone::Column::Status;
-    let shown = read::shown::<zone::Entity>(loader.scope, loader.database, column, &ids).await?;
-    for row in rows.iter_mut().filter(|row| !shown.contains(&row.id.0)) {
-        row.status = None;
-        row.removed_at = None;
-    }
-    Ok(())
 }
 
 impl Listed for Zone {
