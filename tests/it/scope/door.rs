@@ -71,7 +71,8 @@ async fn mutations_are_for_operators(test: TestDatabase) -> anyhow::Result<()> {
 
 async fn a_viewer_is_told_what_it_may_see(test: TestDatabase) -> anyhow::Result<()> {
     let estate = Estate::build(&test).await?;
-    let query = "{ viewer { name isOperator expiresAt claims { properties buildings tenants } } }";
+    let query = "{ viewer { name isOperator expiresAt claims { properties buildings tenants } }
+        server { refusedCalls { credential } } }";
     for viewer in viewers() {
         let answer = estate.ask(viewer.viewer(), query, json!({})).await;
         let told = &answer["data"]["viewer"];
@@ -81,6 +82,8 @@ async fn a_viewer_is_told_what_it_may_see(test: TestDatabase) -> anyhow::Result<
             "{answer}"
         );
         assert_eq!(told["claims"].is_null(), viewer.holds.is_none());
+        let refused = &answer["data"]["server"]["refusedCalls"];
+        assert_eq!(*refused, json!([]), "{}", viewer.name);
         if viewer.name == "a tenant" {
             assert_eq!(
                 told["claims"],
@@ -90,6 +93,7 @@ async fn a_viewer_is_told_what_it_may_see(test: TestDatabase) -> anyhow::Result<
     }
     let open = caretaker::domain::scope::Viewer::open();
     let answer = estate.ask(open, query, json!({})).await;
+    assert!(answer.to_string().contains("«OPERATOR» bus"), "{answer}");
     let told = &answer["data"]["viewer"];
     assert_eq!(
         (&told["isOperator"], &told["claims"]),

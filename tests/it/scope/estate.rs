@@ -10,6 +10,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use caretaker::config::{Place, Property, UrgentSite};
 use caretaker::domain::database::Database;
 use caretaker::domain::id::{self, SiteKey};
+use caretaker::domain::refusal::Refusals;
 use caretaker::domain::scope::{Claims, Scope, Viewer};
 use caretaker::feed::{self, Tail};
 use caretaker::graphql::limits::Limits;
@@ -226,7 +227,17 @@ impl Estate {
             timeout: Duration::from_secs(60),
             ..Limits::default()
         };
-        let schema = Schema::new(database.readers.clone(), Some(tail), None, None, limits);
+        let refusals = Arc::new(Refusals::default());
+        let bus = of("OPERATOR", "bus");
+        refusals.expect(entity::Source::Matrix, [bus.as_str()]);
+        let schema = Schema::new(
+            database.readers.clone(),
+            Some(tail),
+            None,
+            None,
+            Some(refusals),
+            limits,
+        );
         let buildings = buildings(&database).await?;
         Ok(Self {
             things: things(&database, &buildings).await?,
