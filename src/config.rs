@@ -112,12 +112,13 @@ pub struct Config {
     pub graphql: Graphql,
     /// How long what is kept.
     pub retention: Retention,
-    /// The names of places, and which sites of the two platforms are one place.
-    pub places: Vec<Place>,
+    /// The names of places, and which sites of the two platforms are one place. None declared: what was taken over before
+    /// stays, since another server on the same database may declare it. Declared empty: it is taken back.
+    pub places: Option<Vec<Place>>,
     /// The names of Matrix properties.
     pub properties: Vec<Property>,
-    /// What the status names of Urgent's workflows mean.
-    pub status_types: Vec<StatusType>,
+    /// What the status names of Urgent's workflows mean. None declared and declared empty differ as with `places`.
+    pub status_types: Option<Vec<StatusType>>,
     /// Where places are looked for while the server runs, when the settings name none. Not a setting of its own.
     #[serde(skip)]
     pub places_file: Option<PathBuf>,
@@ -227,11 +228,15 @@ pub struct Feed {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
-    /// For how many days the bytes of calls are kept. Replay and rebuild need them.
+    /// For how many days the bytes of calls are kept. Replay and rebuild need them. Those of a call that has something in
+    /// quarantine stay until all of it went through.
     pub bodies_days: Option<u32>,
-    /// For how many days calls are kept, with their outcome, their quarantine and their bytes. A repeat of an older one
-    /// is still known as one.
+    /// For how many days calls are kept, with their outcome and their bytes. A repeat of an older one is still known as
+    /// one. A call that has something in quarantine stays until all of it went through.
     pub deliveries_days: Option<u32>,
+    /// For how many days calls are kept that have something in quarantine, with their bytes; without it, until all of it
+    /// went through.
+    pub quarantined_days: Option<u32>,
     /// For how many days activities are kept: timelines and the feed begin there. A repeat of an older one is still
     /// known as one.
     pub activities_days: Option<u32>,
@@ -264,9 +269,9 @@ impl Default for Config {
             http: Http::default(),
             graphql: Graphql::default(),
             retention: Retention::default(),
-            places: Vec::new(),
+            places: None,
             properties: Vec::new(),
-            status_types: Vec::new(),
+            status_types: None,
             places_file: None,
         }
     }
@@ -356,6 +361,7 @@ impl Default for Retention {
         Self {
             bodies_days: None,
             deliveries_days: None,
+            quarantined_days: None,
             activities_days: None,
             every_seconds: 3_600,
         }

@@ -116,7 +116,8 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         .context("the database")?;
     let applied = migrate::up(&database).await.context("the migrations")?;
     tracing::info!(?applied, "the schema is up to date");
-    if operator::import(&database, &intake::declared(&config), clock())
+    let declared = intake::declared(&config);
+    if operator::import(&database, &declared, clock())
         .await
         .context("the places")?
     {
@@ -131,6 +132,15 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         tracing::info!(
             names_from,
             "places, properties and status types were taken over"
+        );
+    }
+    let left = operator::left_by_settings(&database.readers, &declared)
+        .await
+        .context("the places")?;
+    for (what, setting) in left {
+        tracing::warn!(
+            "{what} that settings declared stand in the database, and these settings say nothing of them: \
+             `{setting} = []` takes them back"
         );
     }
     let (inner_tls, outer_tls) = match &webhooks {
@@ -363,7 +373,7 @@ fn unasked(part: &str, ended: Result<(), JoinError>) -> anyhow::Error {
 }
 
 fn names_places(config: &Config) -> bool {
-    !config.places.is_empty() || !config.properties.is_empty()
+    config.places.is_some() || !config.properties.is_empty()
 }
 
 fn ages(config: &Config) -> Ages {
@@ -371,6 +381,7 @@ fn ages(config: &Config) -> Ages {
     Ages {
         bodies: days(config.retention.bodies_days),
         deliveries: days(config.retention.deliveries_days),
+        quarantined: days(config.retention.quarantined_days),
         activities: days(config.retention.activities_days),
     }
 }

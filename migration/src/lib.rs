@@ -8,6 +8,7 @@ mod m20261122_2_oauth;
 mod m20261122_3_operate;
 mod m20261122_4_contract;
 mod m20261122_5_replaced_token;
+mod m20261122_5_unfiled;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager};
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_3_operate::Migration),
             Box::new(m20261122_4_contract::Migration),
             Box::new(m20261122_5_replaced_token::Migration),
+            Box::new(m20261122_5_unfiled::Migration),
         ]
     }
 }

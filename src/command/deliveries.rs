@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use entity::{DeliveryId, Operation, Outcome, Source, delivery};
 use uuid::Uuid;
 
-use super::{at, moment, open, replay};
+use super::{at, moment, open, replay, unless_unread};
 
 /// What to do with kept calls.
 #[derive(Subcommand)]
@@ -41,6 +41,9 @@ pub(crate) enum Step {
         flags: Flags,
     },
     /// Drive kept calls again, as this release reads them. What is known stays as it is. A server may run beside it.
+    ///
+    /// A dry run takes ten calls (or 1 MiB) at a time and makes the writer wait for as long; each sees what those before
+    /// it among the ten would change.
     Replay {
         /// Ids: as `list` prints them, or global ids of the API.
         #[arg(value_parser = delivery_id)]
@@ -133,7 +136,7 @@ impl Step {
             }
         };
         database.close().await;
-        done
+        unless_unread(done)
     }
 }
 

@@ -7,6 +7,8 @@ pub(crate) mod rebuild;
 mod replay;
 mod rows;
 
+use std::process::ExitCode;
+
 use anyhow::{Context, bail};
 use caretaker::config::Config;
 use caretaker::domain::database::Database;
@@ -26,6 +28,20 @@ async fn open(config: &Config) -> anyhow::Result<Database> {
         );
     }
     Ok(database)
+}
+
+/// Whoever read the output went away, `head` for instance: that ends a command, and is no fault.
+fn unless_unread(done: anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
+    let is_unread = |error: &anyhow::Error| {
+        let mut causes = error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+        causes.any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+    };
+    match done {
+        Err(error) if is_unread(&error) => Ok(ExitCode::SUCCESS),
+        done => done,
+    }
 }
 
 /// A time as it is printed.

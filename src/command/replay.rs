@@ -1,10 +1,12 @@
 //! `caretaker deliveries replay`: calls driven again, with what changes.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::bail;
 use caretaker::domain::database::Database;
+use caretaker::domain::delivery::Receipt;
 use caretaker::domain::delivery::read::Which;
 use caretaker::domain::table::ActiveEnum;
 use caretaker::operate::replay::{Replay, Report, Verdict};
@@ -29,20 +31,16 @@ pub(super) async fn run(
         );
     }
     let replay = Replay::new(database.clone(), Arc::new(Utc::now), None);
+    let mut out = std::io::stdout();
     let mut sum = Sum::default();
-    if let Some(which) = which {
-        replay
-            .all(&which, is_rehearsal, |report| sum.tell(report))
-            .await?;
-    }
-    for id in ids {
-        match replay.one(*id, is_rehearsal).await? {
-            Some(report) => sum.tell(&report),
-            None => bail!("there is no delivery {}", id.0),
-        }
+    let tell = |report: &Report| sum.tell(&mut out, report);
+    match which {
+        Some(which) => replay.all(&which, is_rehearsal, tell).await?,
+        None => replay.named(ids, is_rehearsal, tell).await?,
     }
     let would = if is_rehearsal { "would be " } else { "" };
-    println!(
+    writeln!(
+        out,
         "{} deliveries {would}driven again: {} events {would}news, {} elements {would}out of quarantine, {} left in it{}",
         sum.driven,
         sum.applied,
@@ -53,7 +51,7 @@ pub(super) async fn run(
         } else {
             ""
         },
-    );
+    )?;
     match sum.not_driven {
         0 => Ok(ExitCode::SUCCESS),
         count => bail!("{count} deliveries could not be driven again"),
@@ -70,42 +68,52 @@ struct Sum {
 }
 
 impl Sum {
-    fn tell(&mut self, report: &Report) {
+    fn tell(&mut self, out: &mut impl Write, report: &Report) -> std::io::Result<()> {
         let id = report.delivery.id.0;
         let before = report.delivery.outcome.to_value();
-        let receipt = match &report.verdict {
+        let why = match &report.verdict {
             Verdict::Driven(again) => {
-                println!("{id}  {before} -> {}", again.receipt.outcome.to_value());
+                self.add(&again.receipt);
+                let after = again.receipt.outcome.to_value();
+                writeln!(out, "{id}  {before} -> {after}")?;
                 for change in &again.rows {
-                    print!("{}", rows::text(change));
+                    write!(out, "{}", rows::text(change))?;
                 }
                 for activity in &again.activities {
                     let (kind, when) = (activity.kind.to_value(), at(activity.occurred_at));
-                    println!("  + activity {} {kind}, happened {when}", activity.id.0);
+                    writeln!(
+                        out,
+                        "  + activity {} {kind}, happened {when}",
+                        activity.id.0
+                    )?;
                 }
-                &again.receipt
+                if again.linked > 0 {
+                    let entries = again.linked;
+                    writeln!(
+                        out,
+                        "  + {entries} entries of timelines, of what happened before"
+                    )?;
+                }
+                return Ok(());
             }
             Verdict::PartlyRefused(receipt) => {
+                self.add(receipt);
                 let after = receipt.outcome.to_value();
-                println!("{id}  {before} -> {after}; the database refused some elements");
-                receipt
+                return writeln!(
+                    out,
+                    "{id}  {before} -> {after}; the database refuses {} element(s)",
+                    receipt.quarantined
+                );
             }
-            Verdict::WouldBeRefused(why) => {
-                println!("{id}  the database would refuse some of it: {why}");
-                self.not_driven += 1;
-                return;
-            }
-            Verdict::BodyPruned => {
-                println!("{id}  its body is no longer kept");
-                self.not_driven += 1;
-                return;
-            }
-            Verdict::BodyDamaged => {
-                println!("{id}  the kept body is not the one that came: its hash is another");
-                self.not_driven += 1;
-                return;
-            }
+            Verdict::Gone => "it was pruned meanwhile",
+            Verdict::BodyPruned => "its body is no longer kept",
+            Verdict::BodyDamaged => "the kept body is not the one that came: its hash is another",
         };
+        self.not_driven += 1;
+        writeln!(out, "{id}  {why}")
+    }
+
+    fn add(&mut self, receipt: &Receipt) {
         self.driven += 1;
         self.applied += receipt.applied;
         self.resolved += receipt.resolved;

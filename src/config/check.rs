@@ -121,6 +121,10 @@ fn bounds(config: &Config) -> Result<(), String> {
             config.retention.deliveries_days,
         ),
         (
+            "retention.quarantined_days",
+            config.retention.quarantined_days,
+        ),
+        (
             "retention.activities_days",
             config.retention.activities_days,
         ),
@@ -195,7 +199,7 @@ fn urgent(config: &Config) -> Result<(), String> {
 
 fn places(config: &Config) -> Result<(), String> {
     let nowhere = |place: &&super::Place| place.matrix.is_empty() && place.urgent.is_empty();
-    if let Some(place) = config.places.iter().find(nowhere) {
+    if let Some(place) = config.places.iter().flatten().find(nowhere) {
         return Err(format!(
             "`places`: `{}` names neither a `matrix` building nor an `urgent` site",
             place.name
@@ -204,11 +208,16 @@ fn places(config: &Config) -> Result<(), String> {
     once(
         "places",
         "matrix",
-        config.places.iter().flat_map(|place| &place.matrix),
+        config
+            .places
+            .iter()
+            .flatten()
+            .flat_map(|place| &place.matrix),
     )?;
     let sites: Vec<String> = config
         .places
         .iter()
+        .flatten()
         .flat_map(|place| &place.urgent)
         .map(|urgent| format!("{} of {}", urgent.site, urgent.tenant))
         .collect();
@@ -225,7 +234,7 @@ fn properties(config: &Config) -> Result<(), String> {
 
 fn status_types(config: &Config) -> Result<(), String> {
     let unknown = |status: &&super::StatusType| status.means == StatusTypeName::Unknown;
-    if let Some(status) = config.status_types.iter().find(unknown) {
+    if let Some(status) = config.status_types.iter().flatten().find(unknown) {
         return Err(format!(
             "`status_types`: `{}` has the type UNKNOWN; leave it out instead",
             status.status
@@ -234,6 +243,7 @@ fn status_types(config: &Config) -> Result<(), String> {
     let names: Vec<String> = config
         .status_types
         .iter()
+        .flatten()
         .map(|status| format!("{} of {}", status.status.to_lowercase(), status.tenant))
         .collect();
     once("status_types", "status", &names)

@@ -63,7 +63,7 @@ fn any() -> String {
     "*".to_owned()
 }
 
-/// What a places file says.
+/// What a places file says. The file is the declaration: where it names no place, none is declared any more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Places {
@@ -78,7 +78,7 @@ pub struct Places {
 /// Takes places and properties from the file in the data folder where the settings name none.
 /// Gives whether there was one.
 pub(super) fn from_data_dir(config: &mut Config) -> Result<bool, ConfigError> {
-    if !config.places.is_empty() || !config.properties.is_empty() {
+    if config.places.is_some() || !config.properties.is_empty() {
         return Ok(false);
     }
     let path = config.data_dir.join(PLACES_FILE);
@@ -87,7 +87,7 @@ pub(super) fn from_data_dir(config: &mut Config) -> Result<bool, ConfigError> {
     let Some(found) = found else {
         return Ok(false);
     };
-    config.places = found.places;
+    config.places = Some(found.places);
     config.properties = found.properties;
     Ok(true)
 }
@@ -102,7 +102,7 @@ pub fn places_at(path: &Path) -> Result<Option<Places>, ConfigError> {
     };
     let found: Places = file::parse(path, &text)?;
     check::check_places(&Config {
-        places: found.places.clone(),
+        places: Some(found.places.clone()),
         properties: found.properties.clone(),
         ..Config::default()
     })?;

@@ -5,6 +5,8 @@ use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use super::row;
+
 /// Columns that tell how a row is kept and not what happened.
 const SILENT: [&str; 10] = [
     "id",
@@ -54,19 +56,10 @@ where
 }
 
 fn json(column: &str, value: Value) -> Json {
-    match value {
-        Value::Bool(Some(value)) => value.into(),
-        Value::Int(Some(value)) => value.into(),
-        Value::BigInt(Some(value)) => value.into(),
-        Value::Double(Some(value)) => value.into(),
-        Value::Uuid(Some(value)) => value.to_string().into(),
-        Value::ChronoDateTimeUtc(Some(value)) => value
-            .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
-            .into(),
-        Value::String(Some(text)) if STRUCTURED.contains(&column) => {
+    match row::json(value) {
+        Json::String(text) if STRUCTURED.contains(&column) => {
             serde_json::from_str(&text).unwrap_or(Json::Null)
         }
-        Value::String(Some(text)) => text.into(),
-        _ => Json::Null,
+        value => value,
     }
 }

@@ -75,6 +75,8 @@ pub enum Test {
     In(Vec<Key>),
     /// No value.
     IsNull,
+    /// A number above zero. Written out and not bound: a partial index is used only where its condition is read.
+    IsPositive,
     /// Text that begins so.
     StartsWith(String),
 }
@@ -124,13 +126,21 @@ impl<C: ColumnTrait> Filter<C> {
 
     /// Its reading as SQL. Relative times must have been fixed with [`Filter::at`].
     pub fn to_condition(&self) -> Condition {
-        self.condition(false)
+        self.condition(&|_| None, false)
     }
 
-    fn condition(&self, negated: bool) -> Condition {
+    /// Its reading as SQL for somebody to whom a column is null unless the condition `shown` gives for it holds.
+    pub fn to_condition_where(&self, shown: &dyn Fn(C) -> Option<Condition>) -> Condition {
+        self.condition(shown, false)
+    }
+
+    fn condition(&self, shown: &dyn Fn(C) -> Option<Condition>, negated: bool) -> Condition {
         match self {
-            Self::Not(filter) => filter.condition(!negated),
-            Self::Is(column, test) => test.condition(*column, negated),
+            Self::Not(filter) => filter.condition(shown, !negated),
+            Self::Is(column, test) => match shown(*column) {
+                None => test.condition(*column, negated),
+                Some(shown) => test.condition_where(*column, shown, negated),
+            },
             // De Morgan: negation is pushed down to the questions, where null is dealt with.
             Self::All(filters) | Self::Any(filters) => {
                 if filters.is_empty() {
@@ -143,9 +153,9 @@ impl<C: ColumnTrait> Filter<C> {
                 } else {
                     Condition::any()
                 };
-                filters
-                    .iter()
-                    .fold(start, |sum, filter| sum.add(filter.condition(negated)))
+                filters.iter().fold(start, |sum, filter| {
+                    sum.add(filter.condition(shown, negated))
+                })
             }
         }
     }
@@ -212,7 +222,7 @@ impl Test {
             | Self::Lte(operand)
             | Self::Gt(operand)
             | Self::Gte(operand) => Some(operand.key()),
-            Self::In(_) | Self::IsNull | Self::StartsWith(_) => None,
+            Self::In(_) | Self::IsNull | Self::IsPositive | Self::StartsWith(_) => None,
         }
     }
 
@@ -231,11 +241,29 @@ impl Test {
             (Self::Lte(operand), false) | (Self::Gt(operand), true) => field.lte(value(operand)),
             (Self::Gt(operand), false) | (Self::Lte(operand), true) => field.gt(value(operand)),
             (Self::Gte(operand), false) | (Self::Lt(operand), true) => field.gte(value(operand)),
+            (Self::IsPositive, false) => field.gt(Expr::cust("0")),
+            (Self::IsPositive, true) => field.lte(Expr::cust("0")),
             (Self::In(keys), false) => field.is_in(keys.iter().cloned()),
             (Self::In(keys), true) => field.is_not_in(keys.iter().cloned()),
             (Self::StartsWith(start), _) => return starts_with(column, start, negated),
         };
         or_null(Condition::any().add(asked), column, negated)
+    }
+
+    /// The question to a column that is null where `shown` does not hold.
+    fn condition_where(
+        &self,
+        column: impl ColumnTrait,
+        shown: Condition,
+        negated: bool,
+    ) -> Condition {
+        let asked = self.condition(column, negated);
+        // Asked of null, `IsNull` is true and all else false.
+        if matches!(self, Self::IsNull) == negated {
+            Condition::all().add(shown).add(asked)
+        } else {
+            Condition::any().add(shown.not()).add(asked)
+        }
     }
 
     pub(super) fn holds(&self, value: &Key) -> bool {
@@ -255,6 +283,7 @@ impl Test {
             Self::Gte(operand) => order(operand) != Less,
             Self::In(keys) => keys.contains(value),
             Self::IsNull => false,
+            Self::IsPositive => matches!(value, Key::Int(number) if *number > 0),
             Self::StartsWith(start) => matches!(value, Key::Text(text) if text.starts_with(start)),
         }
     }

@@ -103,7 +103,8 @@ pub fn change(
     })
 }
 
-fn json(value: Value) -> Json {
+/// A value as JSON; bytes, which no such table holds, as null.
+pub(super) fn json(value: Value) -> Json {
     match value {
         Value::Bool(Some(value)) => value.into(),
         Value::Int(Some(value)) => value.into(),

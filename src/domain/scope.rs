@@ -1,11 +1,15 @@
 //! Who is reading, and what of the model that viewer may see. Every read function takes a scope; without one it cannot
-//! be called.
+//! be called. `table` says which claims cover which rows.
+
+mod table;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entity::{BuildingId, PropertyId};
+
+pub use table::{Reach, Scoped};
 
 /// What a viewer may see.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

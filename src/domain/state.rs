@@ -144,6 +144,8 @@ pub struct State {
     pub links: BTreeSet<TimelineLink>,
     /// Sites whose building or zone changed; rows that are not in memory follow by SQL.
     pub rehomed: BTreeSet<Rehomed>,
+    /// Sites that were moved since this was emptied last: who folds call after call knows by it which one moved them.
+    pub stirred: BTreeSet<SiteId>,
     /// Sites whose buildings have to be looked at again before the batch is stored.
     pub touched_sites: BTreeSet<SiteId>,
 }

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::bulk::{self, Existing, Keys};
 use super::state::{LinkFrom, Rehomed, State, TimelineLink};
 
-/// Writes what differs between `state` and what it was loaded from, and appends `activities` in their order.
+/// Writes what differs between `state` and what it was loaded from, and appends `activities` in their order. Gives how
+/// many entries timelines got of what was filed before.
 ///
 /// # Errors
 /// What the database says; the caller rolls back.
@@ -18,7 +19,7 @@ pub async fn store(
     connection: &impl ConnectionTrait,
     state: &State,
     activities: &[activity::Model],
-) -> Result<(), DbErr> {
+) -> Result<u64, DbErr> {
     // Parents before children: foreign keys are checked at once.
     bulk::write::<property::Entity>(
         connection,
@@ -57,40 +58,24 @@ pub async fn store(
     bulk::write::<chase::Entity>(connection, &state.chases.changed(), &[], Existing::Replace)
         .await?;
     bulk::write::<activity::Entity>(connection, activities, &["seq"], Existing::Keep).await?;
-    rehome(
-        connection,
-        &state.rehomed.iter().copied().collect::<Vec<_>>(),
-    )
-    .await?;
-    link(connection, &state.links.iter().copied().collect::<Vec<_>>()).await?;
-    delete(
-        connection,
-        "zone",
-        &state
-            .zones
-            .removed()
-            .iter()
-            .map(|id| id.0)
-            .collect::<Vec<_>>(),
-    )
-    .await?;
-    delete(
-        connection,
-        "building",
-        &state
-            .buildings
-            .removed()
-            .iter()
-            .map(|id| id.0)
-            .collect::<Vec<_>>(),
-    )
-    .await
+    let rehomed: Vec<Rehomed> = state.rehomed.iter().copied().collect();
+    let links: Vec<TimelineLink> = state.links.iter().copied().collect();
+    let adopted = rehome(connection, &rehomed).await?;
+    let linked = link(connection, &links).await?;
+    // Children before parents.
+    let zones: Vec<Uuid> = state.zones.removed().iter().map(|id| id.0).collect();
+    delete(connection, "zone", &zones).await?;
+    let sites: Vec<Uuid> = state.sites.removed().iter().map(|id| id.0).collect();
+    delete(connection, "site", &sites).await?;
+    let buildings: Vec<Uuid> = state.buildings.removed().iter().map(|id| id.0).collect();
+    delete(connection, "building", &buildings).await?;
+    Ok(adopted + linked)
 }
 
 /// What stands on a site that moved follows it, and the timeline of its new building takes in what happened there.
-async fn rehome(connection: &impl ConnectionTrait, moved: &[Rehomed]) -> Result<(), DbErr> {
+async fn rehome(connection: &impl ConnectionTrait, moved: &[Rehomed]) -> Result<u64, DbErr> {
     if moved.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let sites: Vec<Uuid> = moved.iter().map(|moved| moved.site.0).collect();
     let backend = connection.get_database_backend();
@@ -120,32 +105,40 @@ async fn rehome(connection: &impl ConnectionTrait, moved: &[Rehomed]) -> Result<
         &[Keys::Uuids(&sites), Keys::Uuids(&old)],
         backend,
     );
-    connection
-        .execute_raw(Statement::from_sql_and_values(backend, sql, values))
-        .await?;
-    Ok(())
+    let adopt = Statement::from_sql_and_values(backend, sql, values);
+    Ok(connection.execute_raw(adopt).await?.rows_affected())
 }
 
-/// The activities of a moved site: those filed under its old building for that site, and those of its tasks.
-const ADOPT_TIMELINE: &str = "INSERT INTO activity_link (subject_id, seq, occurred_at)
-    SELECT s.building_id, a.seq, a.occurred_at FROM activity a JOIN site s ON s.id = a.site_id
-        WHERE a.building_id IN {1} AND a.site_id IN {0} AND a.building_id <> s.building_id
+/// What happened at a moved site: what was filed under its old building for that site, what was linked there, and what
+/// its tasks did. It goes into the timeline of the building where the site stands now, and of the zone that it now is.
+const ADOPT_TIMELINE: &str = "WITH moved AS (
+        SELECT a.seq, a.occurred_at, a.building_id AS filed_building, a.zone_id AS filed_zone, s.id AS site
+            FROM activity a JOIN site s ON s.id = a.site_id
+            WHERE a.building_id IN {1} AND a.site_id IN {0}
+        UNION
+        SELECT a.seq, a.occurred_at, a.building_id, a.zone_id, s.id
+            FROM site s JOIN task t ON t.site_id = s.id JOIN activity a ON a.task_id = t.id
+            WHERE s.id IN {0}
+        UNION
+        SELECT a.seq, a.occurred_at, a.building_id, a.zone_id, s.id
+            FROM activity_link l JOIN activity a ON a.seq = l.seq JOIN site s ON s.id = a.site_id
+            WHERE l.subject_id IN {1} AND s.id IN {0}
+        UNION
+        SELECT a.seq, a.occurred_at, a.building_id, a.zone_id, s.id
+            FROM site s JOIN task t ON t.site_id = s.id JOIN activity_link l ON l.subject_id = t.id
+                JOIN activity a ON a.seq = l.seq
+            WHERE s.id IN {0}
+    )
+    INSERT INTO activity_link (subject_id, seq, occurred_at)
+    SELECT s.building_id, moved.seq, moved.occurred_at FROM moved JOIN site s ON s.id = moved.site
+        WHERE moved.filed_building IS NULL OR moved.filed_building <> s.building_id
     UNION
-    SELECT s.building_id, a.seq, a.occurred_at
-        FROM site s JOIN task t ON t.site_id = s.id JOIN activity a ON a.task_id = t.id
-        WHERE s.id IN {0} AND (a.building_id IS NULL OR a.building_id <> s.building_id)
-    UNION
-    SELECT s.building_id, a.seq, a.occurred_at
-        FROM activity_link l JOIN activity a ON a.seq = l.seq JOIN site s ON s.id = a.site_id
-        WHERE l.subject_id IN {1} AND s.id IN {0} AND a.building_id <> s.building_id
-    UNION
-    SELECT s.building_id, l.seq, l.occurred_at
-        FROM site s JOIN task t ON t.site_id = s.id JOIN activity_link l ON l.subject_id = t.id
-        WHERE s.id IN {0}
+    SELECT s.zone_id, moved.seq, moved.occurred_at FROM moved JOIN site s ON s.id = moved.site
+        WHERE s.zone_id IS NOT NULL AND (moved.filed_zone IS NULL OR moved.filed_zone <> s.zone_id)
     ON CONFLICT (subject_id, seq) DO NOTHING";
 
 /// Timelines take in what was filed before its place was known.
-async fn link(connection: &impl ConnectionTrait, links: &[TimelineLink]) -> Result<(), DbErr> {
+async fn link(connection: &impl ConnectionTrait, links: &[TimelineLink]) -> Result<u64, DbErr> {
     let of_tasks: Vec<(Uuid, Uuid)> = links
         .iter()
         .filter_map(|link| match link.from {
@@ -162,16 +155,12 @@ async fn link(connection: &impl ConnectionTrait, links: &[TimelineLink]) -> Resu
         .collect();
     // Notes first: what was linked to a task goes where the task goes.
     let note = "activity a WHERE a.subject_id = pair.filed AND a.task_id IS NULL AND a.kind = 'NOTE_ADDED'";
-    link_by(connection, note, &of_notes).await?;
-    link_by(
-        connection,
-        "activity a WHERE a.task_id = pair.filed",
-        &of_tasks,
-    )
-    .await?;
+    let notes = link_by(connection, note, &of_notes).await?;
+    let filed = "activity a WHERE a.task_id = pair.filed";
+    let filed = link_by(connection, filed, &of_tasks).await?;
     let linked =
         "activity_link l CROSS JOIN activity a WHERE l.subject_id = pair.filed AND a.seq = l.seq";
-    link_by(connection, linked, &of_tasks).await
+    Ok(notes + filed + link_by(connection, linked, &of_tasks).await?)
 }
 
 /// `filed` names the activities `a` that were filed under `pair.filed`. CROSS JOIN keeps SQLite from walking the
@@ -180,9 +169,9 @@ async fn link_by(
     connection: &impl ConnectionTrait,
     filed: &str,
     pairs: &[(Uuid, Uuid)],
-) -> Result<(), DbErr> {
+) -> Result<u64, DbErr> {
     if pairs.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let backend = connection.get_database_backend();
     let table = activity_link::Entity;
@@ -204,10 +193,8 @@ async fn link_by(
         sea_orm::EntityName::table_name(&table)
     );
     let json = serde_json::to_string(pairs).unwrap_or_else(|_| "[]".to_owned());
-    connection
-        .execute_raw(Statement::from_sql_and_values(backend, sql, [json.into()]))
-        .await?;
-    Ok(())
+    let link = Statement::from_sql_and_values(backend, sql, [json.into()]);
+    Ok(connection.execute_raw(link).await?.rows_affected())
 }
 
 async fn delete(connection: &impl ConnectionTrait, table: &str, ids: &[Uuid]) -> Result<(), DbErr> {

@@ -11,7 +11,7 @@ use super::comparison::{
 use super::error::Fault;
 use super::limits::{DEEPEST_FILTER, Limit, WIDEST_FILTER};
 use crate::domain::filter::Filter;
-use crate::domain::status_type;
+use crate::domain::{self, status_type};
 
 /// How many values a filter may compare with in all.
 const MOST_VALUES: usize = 500;
@@ -190,7 +190,8 @@ filters! {
         is_open = status_type::filter::open,
     }
 
-    /// Narrows the feed. What an activity is filed under is what was known when it was recorded.
+    /// Narrows the feed. What an activity is filed under is what was known when it was recorded. For a viewer with claims
+    /// an unclaimed property counts as null, and so does the incident of an Urgent task.
     ActivityFilter of activity {
         /// What it tells.
         kind: ActivityKindComparison = Kind,
@@ -224,5 +225,8 @@ filters! {
         credential: StringComparison = Credential,
         /// When it came first.
         received_at: TimeComparison = ReceivedAt,
+        @
+        /// Whether it has elements in quarantine that did not go through since.
+        is_quarantined = domain::delivery::read::quarantined_ones,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::registry::{MetaField, MetaType, Registry};
 use async_graphql::{ComplexObject, Context, ID, OutputType, ServerResult, SimpleObject, Value};
-use entity::site;
+use entity::{note, site};
 
 use super::by::{BuildingBy, IncidentBy, TaskBy, ZoneBy};
 use super::edge_field::{argument, bounded, field, fixed, list};
@@ -13,17 +13,18 @@ use super::filter::ActivityFilter;
 use super::id::{self, Kind};
 use super::node::{self, Node};
 use super::object::{
-    Activity, Building, Delivery, Incident, Property, RefusedCalls, Task, UnmappedStatus, Zone,
+    Activity, Building, Delivery, Incident, Note, Property, RefusedCalls, Task, UnmappedStatuses,
+    Viewer, Zone,
 };
 use super::plan::{Loader, Noun};
 use super::selection::Selected;
 use super::slot::{self, Fetched};
+use crate::domain::filter::{Filter, Test};
 use crate::domain::refusal::Refusals;
-use crate::domain::scope::Viewer;
 use crate::domain::{read, status_type};
 
 /// How many status names without a meaning are told.
-const MOST_UNMAPPED: u64 = 100;
+const MOST_UNMAPPED: usize = 100;
 
 /// The server that answers.
 #[derive(Clone, Debug, SimpleObject)]
@@ -38,13 +39,11 @@ pub struct Server {
 #[ComplexObject]
 impl Server {
     /// How many calls did not prove their sender since this server started, by platform and credential; those that nobody
-    /// failed with stand there too. Not kept: a restart begins anew. Operators only.
+    /// failed with stand there too. Not kept: a restart begins anew. Operators only: empty for others.
     async fn refused_calls(&self, context: &Context<'_>) -> Vec<RefusedCalls> {
-        let viewer = context.data::<Viewer>();
+        let is_operator = Loader::of(context).is_ok_and(|loader| loader.scope.is_operator());
         match context.data::<Arc<Refusals>>() {
-            Ok(refusals) if viewer.is_ok_and(|viewer| viewer.scope.is_operator()) => {
-                refusals.all().into_iter().map(Into::into).collect()
-            }
+            Ok(refusals) if is_operator => refusals.all().into_iter().map(Into::into).collect(),
             _ => Vec::new(),
         }
     }
@@ -85,10 +84,23 @@ impl ComplexObject for Query {
             ),
             feed(registry),
             field(
+                "viewer",
+                "Who is asking, and what can be seen.",
+                <Viewer as OutputType>::create_type_info(registry),
+                Vec::new(),
+            ),
+            field(
                 "unmappedStatuses",
                 "The status names of Urgent tasks whose type is UNKNOWN, those of the most tasks first, at most 100: \
                  map them with `[[status_types]]` in the settings. Operators only.",
-                <Vec<UnmappedStatus> as OutputType>::create_type_info(registry),
+                <Arc<UnmappedStatuses> as OutputType>::create_type_info(registry),
+                Vec::new(),
+            ),
+            fixed::<Note>(
+                registry,
+                "unfiledNotes",
+                "The notes that belong to no task, because they name none and no task, or several, have their reference; \
+                 the earliest first. They find their task once exactly one has it. Operators only.",
                 Vec::new(),
             ),
             list::<Delivery>(
@@ -148,7 +160,12 @@ async fn fetch<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetche
         "tasks" => loader.list::<Task>(here).await,
         "activities" => loader.feed(here).await,
         "unmappedStatuses" => unmapped_statuses(loader).await,
-        "deliveries" => loader.list::<Delivery>(here).await,
+        "unfiledNotes" => unfiled_notes(loader, here).await,
+        "deliveries" => {
+            loader.operators_only()?;
+            loader.list::<Delivery>(here).await
+        }
+        "viewer" => Ok(Some(Arc::new(Viewer::from(loader.viewer)))),
         name => Err(Fault::internal(format!(
             "Query.{name} is declared but not fetched"
         ))),
@@ -165,9 +182,17 @@ async fn found<'a, T: Noun>(
 }
 
 async fn unmapped_statuses(loader: &Loader<'_>) -> Result<Fetched, Fault> {
+    loader.operators_only()?;
     let found = status_type::read::unmapped(loader.scope, loader.database, MOST_UNMAPPED).await?;
-    let found: Vec<UnmappedStatus> = found.into_iter().map(Into::into).collect();
-    Ok(Some(Arc::new(found)))
+    Ok(Some(Arc::new(UnmappedStatuses::from(found))))
+}
+
+async fn unfiled_notes<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetched, Fault> {
+    loader.operators_only()?;
+    let unfiled = Filter::Is(note::Column::TaskId, Test::IsNull);
+    loader
+        .whole::<Note>(here, unfiled, note::Column::NotedAt)
+        .await
 }
 
 async fn building<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetched, Fault> {

@@ -17,10 +17,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long what is kept; what has no age stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ages {
-    /// The bytes of calls, from their first receipt.
+    /// The bytes of calls that have nothing in quarantine, from their first receipt.
     pub bodies: Option<TimeDelta>,
-    /// Calls with all that is known of them, from their first receipt.
+    /// Calls that have nothing in quarantine, with all that is known of them, from their first receipt.
     pub deliveries: Option<TimeDelta>,
+    /// Calls that have something in quarantine, from their first receipt.
+    pub quarantined: Option<TimeDelta>,
     /// Activities, from when they were recorded.
     pub activities: Option<TimeDelta>,
 }
@@ -31,6 +33,7 @@ impl Ages {
         let ages = [
             (Kept::Bodies, self.bodies),
             (Kept::Deliveries, self.deliveries),
+            (Kept::Quarantined, self.quarantined),
             (Kept::Activities, self.activities),
         ];
         let cutoff = |(kept, age): (Kept, Option<TimeDelta>)| {
@@ -60,14 +63,17 @@ pub async fn rehearse(
     now: DateTime<Utc>,
 ) -> Result<Vec<(Kept, DateTime<Utc>, Count)>, DbErr> {
     let mut told = Vec::new();
-    for (kept, before) in ages.cutoffs(now) {
-        let count = prune::count(&database.readers, kept, before).await?;
+    let cutoffs = ages.cutoffs(now);
+    let of_bodies = cutoffs.iter().find(|(kept, _)| *kept == Kept::Bodies);
+    let of_bodies = of_bodies.map(|(_, before)| *before);
+    for (kept, before) in cutoffs {
+        let count = prune::count(&database.readers, kept, before, of_bodies).await?;
         told.push((kept, before, count));
     }
     Ok(told)
 }
 
-/// Takes away what is older than its age, in small transactions; gives how many rows of each went.
+/// Takes away what is older than its age, in small transactions; gives how much of each went.
 ///
 /// # Errors
 /// What the database says; what went before stays away.
@@ -75,19 +81,24 @@ pub async fn run(
     database: &Database,
     ages: &Ages,
     now: DateTime<Utc>,
-) -> Result<Vec<(Kept, DateTime<Utc>, u64)>, DbErr> {
+) -> Result<Vec<(Kept, DateTime<Utc>, Count)>, DbErr> {
     let mut told = Vec::new();
     for (kept, before) in ages.cutoffs(now) {
-        let mut gone = 0;
+        let mut gone = Count::default();
         loop {
             let pruning = || prune::batch(database, kept, before, BATCH);
             let count = writer::retrying(pruning).await?;
-            gone += count;
-            if count < u64::from(BATCH) {
+            gone.rows += count.rows;
+            gone.bytes += count.bytes;
+            if count.rows < i64::from(BATCH) {
                 break;
             }
             tokio::time::sleep(PAUSE).await;
         }
+        // What stays for its quarantine is counted as a dry run counts it.
+        gone.held = prune::count(&database.readers, kept, before, None)
+            .await?
+            .held;
         told.push((kept, before, gone));
     }
     Ok(told)
@@ -98,8 +109,8 @@ pub async fn keep_at_it(database: Database, ages: Ages, every: Duration, clock: 
     loop {
         match run(&database, &ages, clock()).await {
             Ok(told) => {
-                for (kept, before, rows) in told.into_iter().filter(|(_, _, rows)| *rows > 0) {
-                    tracing::info!(?kept, %before, rows, "pruned");
+                for (kept, before, gone) in told.into_iter().filter(|(_, _, gone)| gone.rows > 0) {
+                    tracing::info!(?kept, %before, gone.rows, gone.bytes, "pruned");
                 }
             }
             Err(error) => tracing::warn!(%error, "pruning failed and is tried again later"),

@@ -3,11 +3,13 @@
 //!
 //! ```text
 //!  a view of the present ─► operator's word, kept calls ─► side database ─► compare
-//!                                                               │ swap: under the writer's lock
-//!                                     what came meanwhile ─► side database ─► adopt, commit
+//!                                                               │ swap
+//!      what came meanwhile, in rounds, while calls are taken ─► side database
+//!      the little that came since, under the writer's lock   ─► side database ─► adopt, commit
 //! ```
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use entity::{DeliveryId, delivery};
@@ -25,6 +27,10 @@ use crate::ingest::receive;
 const PAGE: u64 = 500;
 /// How many bytes of bodies are decoded at once, unless a single delivery has more.
 const MOST_BYTES: i64 = 16 * 1024 * 1024;
+/// So few calls are left for the time under the lock, unless more come than can be folded in `ROUNDS`.
+const LITTLE: usize = 50;
+/// How often a swap catches up with what came meanwhile before it makes the writer wait.
+const ROUNDS: usize = 10;
 
 /// What a rebuild found.
 #[derive(Clone, Debug)]
@@ -33,6 +39,8 @@ pub struct Report {
     pub folded: usize,
     /// How many kept calls could not be: their bytes are no longer kept.
     pub without_body: i64,
+    /// Kept calls whose bytes are not those that came: their hash is another. They were not folded.
+    pub damaged: Vec<DeliveryId>,
     /// From when on raw calls are kept; none when all are. What is older cannot be told again, and differs.
     pub whole_from: Option<DateTime<Utc>>,
     /// What differs.
@@ -55,6 +63,12 @@ pub enum RebuildError {
         "raw calls are no longer kept from the beginning: a swap would lose what only the others told. Nothing was changed"
     )]
     NotWhole,
+    /// A swap would lose what the bytes that came had told.
+    #[error(
+        "the kept bytes of {} call(s) have another hash than those that came, the first is {}: a swap would lose what \
+         they told. Nothing was changed", .0.len(), .0.first().map(|id| id.0).unwrap_or_default()
+    )]
+    Damaged(Vec<DeliveryId>),
     /// The operator's word changed while the calls were folded.
     #[error(
         "places, properties or status types were changed meanwhile. Nothing was changed; run it again"
@@ -62,15 +76,17 @@ pub enum RebuildError {
     OperatorSpoke,
 }
 
-/// Folds the kept calls of `database` into `side`, which has to be empty, and compares. With `swap`, adopts the result.
+/// Folds the kept calls of `database` into `side`, which has to be empty, and compares. With `swap`, adopts the result;
+/// `committing` is set before the commit, and from then on nobody can say that nothing was changed.
 ///
 /// # Errors
-/// [`RebuildError`]; nothing is changed then.
+/// [`RebuildError`]; nothing is changed then, unless `committing` is set.
 pub async fn run(
     database: &Database,
     side: &Side,
     clock: &Clock,
     swap: bool,
+    committing: &AtomicBool,
 ) -> Result<Report, RebuildError> {
     let view = rebuild::view(database).await?;
     let without_body = rebuild::without_body(&view).await?;
@@ -83,6 +99,7 @@ pub async fn run(
         side,
         clock,
         folded: 0,
+        damaged: Vec::new(),
     };
     let mut after: Option<Place> = None;
     loop {
@@ -91,59 +108,93 @@ pub async fn run(
         after = Some((last.received_at, last.id));
         fold.take(&view, rows).await?;
     }
-    let mut report = Report {
-        folded: 0,
-        without_body,
-        whole_from,
-        difference: Difference::default(),
-        is_swapped: false,
-    };
-    if swap {
+    let difference = if swap {
         let seen = rebuild::calls(&view).await?;
         view.rollback().await?;
-        report.difference = adopt(database, &mut fold, &seen).await?;
-        report.is_swapped = true;
+        adopt(database, &mut fold, seen, committing).await?
     } else {
-        report.difference = rebuild::compare(&view, &side.database.readers, None).await?;
+        let difference = rebuild::compare(&view, &side.database.readers, None).await?;
         view.rollback().await?;
-    }
-    report.folded = fold.folded;
-    Ok(report)
+        difference
+    };
+    Ok(Report {
+        folded: fold.folded,
+        without_body,
+        damaged: fold.damaged,
+        whole_from,
+        difference,
+        is_swapped: swap,
+    })
 }
 
-/// What came since the view was taken is folded too, and the writer waits for it: it is little.
+/// Catches up with what came since the view was taken, while the writer goes on; the writer waits for the last little.
 async fn adopt(
     database: &Database,
     fold: &mut Fold<'_>,
-    seen: &HashMap<Uuid, i32>,
+    mut seen: Calls,
+    committing: &AtomicBool,
 ) -> Result<Difference, RebuildError> {
-    let present = rebuild::begin(database).await?;
-    let calls = rebuild::calls(&present).await?;
-    let mut news: Vec<delivery::Model> = Vec::new();
-    for (id, _) in calls
-        .iter()
-        .filter(|(id, position)| seen.get(*id) != Some(*position))
-    {
-        news.extend(read::by_id(&present, DeliveryId(*id)).await?);
+    for _ in 0..ROUNDS {
+        let view = rebuild::view(database).await?;
+        let news = fold.catch_up(&view, &mut seen).await?;
+        view.rollback().await?;
+        if news <= LITTLE {
+            break;
+        }
     }
-    news.sort_unstable_by_key(|row| (row.received_at, row.id));
-    fold.take(&present, news).await?;
+    let present = rebuild::begin(database).await?;
+    fold.catch_up(&present, &mut seen).await?;
+    if !fold.damaged.is_empty() {
+        return Err(RebuildError::Damaged(std::mem::take(&mut fold.damaged)));
+    }
+    // Retention may have gone on meanwhile.
+    if rebuild::whole_from(&present).await?.is_some() {
+        return Err(RebuildError::NotWhole);
+    }
     let rebuilt = &fold.side.database.readers;
     if !rebuild::same_operator(&present, rebuilt).await? {
         return Err(RebuildError::OperatorSpoke);
     }
     let difference = rebuild::adopt(&present, rebuilt, (fold.clock)()).await?;
+    committing.store(true, Ordering::SeqCst);
     present.commit().await?;
     Ok(difference)
 }
+
+/// The keys of calls, each with the position of the credential that it counts under.
+type Calls = HashMap<Uuid, i32>;
 
 struct Fold<'a> {
     side: &'a Side,
     clock: &'a Clock,
     folded: usize,
+    damaged: Vec<DeliveryId>,
 }
 
 impl Fold<'_> {
+    /// Folds the calls that are not in `seen`, or not under this credential; gives how many there were.
+    async fn catch_up(
+        &mut self,
+        from: &impl ConnectionTrait,
+        seen: &mut Calls,
+    ) -> Result<usize, RebuildError> {
+        let calls = rebuild::calls(from).await?;
+        let is_new = |(id, position): &(&Uuid, &i32)| seen.get(*id) != Some(*position);
+        let news: Vec<DeliveryId> = calls
+            .iter()
+            .filter(is_new)
+            .map(|(id, _)| DeliveryId(*id))
+            .collect();
+        *seen = calls;
+        let mut rows = Vec::with_capacity(news.len());
+        for portion in news.chunks(PAGE as usize) {
+            rows.extend(read::by_ids(from, portion).await?);
+        }
+        rows.sort_unstable_by_key(|row| (row.received_at, row.id));
+        self.take(from, rows).await?;
+        Ok(news.len())
+    }
+
     async fn take(
         &mut self,
         from: &impl ConnectionTrait,
@@ -179,13 +230,18 @@ impl Fold<'_> {
         let decoding = tokio::task::spawn_blocking(move || {
             let calls = rows.iter().filter_map(|row| {
                 let body = bodies.remove(&row.id)?;
-                Some(receive::again(row, body))
+                Some((row.id, receive::again(row, body)))
             });
-            calls.collect::<Vec<Delivery>>()
+            // The id holds the hash of the bytes.
+            let (sound, damaged): (Vec<_>, Vec<_>) = calls.partition(|(id, call)| call.id == *id);
+            let sound: Vec<Delivery> = sound.into_iter().map(|(_, call)| call).collect();
+            let damaged: Vec<DeliveryId> = damaged.into_iter().map(|(id, _)| id).collect();
+            (sound, damaged)
         });
-        let calls = decoding
+        let (calls, damaged) = decoding
             .await
             .map_err(|error| DbErr::Custom(format!("a kept call could not be decoded: {error}")))?;
+        self.damaged.extend(damaged);
         if calls.is_empty() {
             return Ok(());
         }

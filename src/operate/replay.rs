@@ -4,7 +4,7 @@
 use entity::{DeliveryId, delivery};
 use tokio::sync::watch;
 
-use crate::domain::batch::{self, Again};
+use crate::domain::batch::{self, Again, Known, Rehearsed};
 use crate::domain::database::Database;
 use crate::domain::delivery::read::{self, Place, Which};
 use crate::domain::delivery::{Delivery, Occasion, Receipt};
@@ -13,10 +13,12 @@ use crate::domain::table::DbErr;
 use crate::domain::writer::{self, Clock};
 use crate::ingest::receive;
 
-/// How many deliveries are looked up at once, and how many a rehearsal holds the writer's lock for.
+/// How many deliveries are looked up at once.
 const PAGE: u64 = 50;
-/// How many bytes of bodies a rehearsal takes at once, unless a single one has more.
-const MOST_BYTES: i64 = 16 * 1024 * 1024;
+/// For how many deliveries, and bytes of bodies, a rehearsal holds the writer's lock: calls that arrive wait for it.
+const REHEARSED: (usize, i64) = (10, 1024 * 1024);
+/// How many are read at once to be driven, one after another. A single delivery may have more bytes.
+const DRIVEN: (usize, i64) = (PAGE as usize, 16 * 1024 * 1024);
 
 /// Drives kept calls again.
 #[derive(Clone)]
@@ -47,10 +49,10 @@ pub struct Report {
 pub enum Verdict {
     /// It was driven again, or would be: with what changes.
     Driven(Again),
-    /// The database refuses some of it: those elements are in quarantine now, the others went through.
+    /// The database refuses some of it: those elements are in quarantine now, or would be, the others go through.
     PartlyRefused(Receipt),
-    /// In a rehearsal: the database refuses some of it; which elements is found out when it is done for good.
-    WouldBeRefused(String),
+    /// It was pruned while it was to be driven again; nothing of it was stored.
+    Gone,
     /// Its bytes are no longer kept.
     BodyPruned,
     /// The bytes that are kept are not those that came: their hash is another.
@@ -66,6 +68,12 @@ pub enum ReplayError {
     /// What the database refused could not be set apart.
     #[error("the database does not store now; try again later")]
     Away,
+    /// There is no such delivery.
+    #[error("there is no delivery {}", .0.0)]
+    Unknown(DeliveryId),
+    /// What was found could not be told, and nothing more was driven.
+    #[error("what was found could not be told")]
+    Untold(#[from] std::io::Error),
 }
 
 impl Replay {
@@ -90,12 +98,35 @@ impl Replay {
         let Some(row) = read::by_id(&self.database.readers, id).await? else {
             return Ok(None);
         };
-        let reports = self.some(vec![row], is_rehearsal).await?;
+        let mut known = is_rehearsal.then(Known::new);
+        let reports = self.some(vec![row], known.as_mut()).await?;
         Ok(reports.into_iter().next())
     }
 
+    /// Drives the named deliveries again, in this order, and tells of each.
+    ///
+    /// # Errors
+    /// [`ReplayError`]; what was told is done.
+    pub async fn named(
+        &self,
+        ids: &[DeliveryId],
+        is_rehearsal: bool,
+        mut tell: impl FnMut(&Report) -> std::io::Result<()>,
+    ) -> Result<(), ReplayError> {
+        let mut known = is_rehearsal.then(Known::new);
+        for id in ids {
+            let row = read::by_id(&self.database.readers, *id).await?;
+            let row = row.ok_or(ReplayError::Unknown(*id))?;
+            for report in self.some(vec![row], known.as_mut()).await? {
+                tell(&report)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Drives the deliveries that `which` names again, in the order in which they came first, and tells of each.
-    /// Of a rehearsal, those that are told at once (up to fifty) see what the ones before them would change.
+    /// A rehearsal takes them ten at a time: what one of them would change, the later ones of the same ten see; what is
+    /// news to one is news to none after it.
     ///
     /// # Errors
     /// [`ReplayError`]; what was told is done.
@@ -103,8 +134,9 @@ impl Replay {
         &self,
         which: &Which,
         is_rehearsal: bool,
-        mut tell: impl FnMut(&Report),
+        mut tell: impl FnMut(&Report) -> std::io::Result<()>,
     ) -> Result<(), ReplayError> {
+        let mut known = is_rehearsal.then(Known::new);
         let mut after: Option<Place> = None;
         loop {
             let rows = read::page(&self.database.readers, which, after, PAGE).await?;
@@ -112,17 +144,19 @@ impl Replay {
                 return Ok(());
             };
             after = Some((last.received_at, last.id));
-            for rows in portions(rows) {
-                let reports = self.some(rows, is_rehearsal).await?;
-                reports.iter().for_each(&mut tell);
+            for rows in portions(rows, is_rehearsal) {
+                for report in self.some(rows, known.as_mut()).await? {
+                    tell(&report)?;
+                }
             }
         }
     }
 
+    /// Only tells what would happen where `known` is given, which has what was found to be news before.
     async fn some(
         &self,
         rows: Vec<delivery::Model>,
-        is_rehearsal: bool,
+        known: Option<&mut Known>,
     ) -> Result<Vec<Report>, ReplayError> {
         let ids: Vec<DeliveryId> = rows.iter().map(|row| row.id).collect();
         let mut bodies: std::collections::HashMap<DeliveryId, Vec<u8>> =
@@ -146,25 +180,20 @@ impl Replay {
             };
             reports.push((row, verdict));
         }
-        if is_rehearsal {
-            let (places, deliveries): (Vec<usize>, Vec<Delivery>) = ready.into_iter().unzip();
-            let told =
-                writer::retrying(|| batch::rehearse(&self.database, &deliveries, (self.clock)()));
-            for (place, told) in places.into_iter().zip(told.await?) {
-                let verdict = match told {
-                    Ok(again) => Verdict::Driven(again),
-                    Err(error) => Verdict::WouldBeRefused(error.to_string()),
-                };
-                if let Some((_, slot)) = reports.get_mut(place) {
-                    *slot = Some(verdict);
+        let (places, deliveries): (Vec<usize>, Vec<Delivery>) = ready.into_iter().unzip();
+        let verdicts = match known {
+            Some(known) => self.rehearse(&deliveries, known).await?,
+            None => {
+                let mut verdicts = Vec::with_capacity(deliveries.len());
+                for delivery in &deliveries {
+                    verdicts.push(self.drive(delivery).await?);
                 }
+                verdicts
             }
-        } else {
-            for (place, delivery) in ready {
-                let verdict = self.drive(&delivery).await?;
-                if let Some((_, slot)) = reports.get_mut(place) {
-                    *slot = Some(verdict);
-                }
+        };
+        for (place, verdict) in places.into_iter().zip(verdicts) {
+            if let Some((_, slot)) = reports.get_mut(place) {
+                *slot = Some(verdict);
             }
         }
         let told = reports.into_iter().filter_map(|(delivery, verdict)| {
@@ -176,11 +205,36 @@ impl Replay {
         Ok(told.collect())
     }
 
+    async fn rehearse(
+        &self,
+        deliveries: &[Delivery],
+        known: &mut Known,
+    ) -> Result<Vec<Verdict>, ReplayError> {
+        let told = {
+            let known = &*known;
+            writer::retrying(|| batch::rehearse(&self.database, deliveries, known, (self.clock)()))
+                .await?
+        };
+        let mut verdicts = Vec::with_capacity(told.len());
+        for told in told {
+            if let Rehearsed::Driven(again) | Rehearsed::PartlyRefused(again) = &told {
+                known.extend(again.activities.iter().map(|row| row.id));
+            }
+            verdicts.push(match told {
+                Rehearsed::Driven(again) => Verdict::Driven(again),
+                Rehearsed::PartlyRefused(again) => Verdict::PartlyRefused(again.receipt),
+                Rehearsed::Gone => Verdict::Gone,
+            });
+        }
+        Ok(verdicts)
+    }
+
     async fn drive(&self, delivery: &Delivery) -> Result<Verdict, ReplayError> {
         let driving =
             writer::retrying(|| batch::replay(&self.database, delivery, (self.clock)())).await;
         let verdict = match driving {
-            Ok(again) => Verdict::Driven(again),
+            Ok(Some(again)) => Verdict::Driven(again),
+            Ok(None) => return Ok(Verdict::Gone),
             Err(error) if failure::classify(&error) == Failure::Data => {
                 let one = std::slice::from_ref(delivery);
                 let driven = writer::drive(&self.database, one, &self.clock, Occasion::Replay);
@@ -206,16 +260,17 @@ async fn decode(row: delivery::Model, body: Vec<u8>) -> Result<Delivery, ReplayE
         .map_err(|error| DbErr::Custom(format!("a kept call could not be decoded: {error}")).into())
 }
 
-/// Rows that share a rehearsal: not more bytes than one transaction should take.
-fn portions(rows: Vec<delivery::Model>) -> Vec<Vec<delivery::Model>> {
+/// Rows that are taken together.
+fn portions(rows: Vec<delivery::Model>, is_rehearsal: bool) -> Vec<Vec<delivery::Model>> {
+    let (most, most_bytes) = if is_rehearsal { REHEARSED } else { DRIVEN };
     let mut portions: Vec<Vec<delivery::Model>> = Vec::new();
     let mut room = 0;
     for row in rows {
         room -= row.size;
         match portions.last_mut() {
-            Some(portion) if room >= 0 => portion.push(row),
+            Some(portion) if room >= 0 && portion.len() < most => portion.push(row),
             _ => {
-                room = MOST_BYTES - row.size;
+                room = most_bytes - row.size;
                 portions.push(vec![row]);
             }
         }

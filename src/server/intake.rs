@@ -266,26 +266,24 @@ fn networks(given: &[Network]) -> Vec<IpNet> {
 
 /// The operator's word, as the tables want it: of each place the first Matrix building leads, else the first site.
 pub(super) fn declared(config: &Config) -> Declared {
-    let places = config.places.iter().map(|place| {
+    let place = |place: &config::Place| {
         let matrix = place.matrix.iter().map(|code| SiteKey::matrix(code));
         let urgent = place
             .urgent
             .iter()
             .map(|site| SiteKey::urgent(&site.tenant, &site.site));
         (place.name.clone(), matrix.chain(urgent).collect())
-    });
+    };
     let properties = config
         .properties
         .iter()
         .map(|property| (property.matrix.clone(), property.name.clone()));
-    let status_types = config
-        .status_types
-        .iter()
-        .map(|map| (map.tenant.clone(), map.status.clone(), map.means));
+    let meaning = |map: &config::StatusType| (map.tenant.clone(), map.status.clone(), map.means);
+    let (places, maps) = (config.places.as_ref(), config.status_types.as_ref());
     Declared {
-        places: places.collect(),
+        places: places.map(|places| places.iter().map(place).collect()),
         properties: properties.collect(),
-        status_types: status_types.collect(),
+        status_types: maps.map(|maps| maps.iter().map(meaning).collect()),
     }
 }
 

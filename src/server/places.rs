@@ -53,7 +53,7 @@ async fn take_over(path: &Path, database: &Database) -> anyhow::Result<bool> {
         return Ok(false);
     };
     let config = Config {
-        places: found.places,
+        places: Some(found.places),
         properties: found.properties,
         ..Config::default()
     };

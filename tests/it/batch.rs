@@ -129,7 +129,7 @@ fn story() -> anyhow::Result<Vec<Vec<Delivery>>> {
 
 fn place(sites: &[SiteKey]) -> Declared {
     Declared {
-        places: vec![("Canal Wharf".to_owned(), sites.to_vec())],
+        places: Some(vec![("Canal Wharf".to_owned(), sites.to_vec())]),
         ..Declared::default()
     }
 }

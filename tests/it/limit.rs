@@ -409,6 +409,11 @@ async fn an_answer_says_what_it_cost_to_those_who_ask(
         usage(&server, query).await?,
         json!({"cost": 7, "maxCost": 200_000, "depth": 3, "maxDepth": 16, "fields": 4, "maxFields": 1_000})
     );
+    let viewer = "{ viewer { usage { cost maxCost depth maxDepth fields maxFields } } tasks(first: 3) { nodes { id } } }";
+    assert_eq!(
+        server.graphql(viewer, Value::Null).await?["viewer"]["usage"],
+        json!({"cost": 15, "maxCost": 200_000, "depth": 3, "maxDepth": 16, "fields": 11, "maxFields": 1_000})
+    );
     let silent = server.ask(query, Value::Null).await?.json()?;
     assert!(silent.get("extensions").is_none(), "{silent}");
     let get = "/graphql?query=%7Bserver%7Bversion%7D%7D&extensions=%7B%22usage%22%3Atrue%7D";

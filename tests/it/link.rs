@@ -274,10 +274,10 @@ async fn what_the_settings_declare_cannot_be_contradicted(
     database: TestDatabase,
 ) -> anyhow::Result<()> {
     let server = TestServer::start_with(&database, |config| {
-        config.places = vec![
+        config.places = Some(vec![
             declared("Canal Wharf", BUILDING, &["LON-014"]),
             declared("Old Mill", "building-2", &[]),
-        ];
+        ]);
     })
     .await?;
     let mill = json!({"source": "MATRIX", "code": "building-2"});
@@ -303,7 +303,7 @@ async fn a_restart_with_settings_leaves_what_was_linked(
     link(&server, json!([house(), site("LON-014")]), None).await?;
     server.stop().await?;
     let server = TestServer::start_with(&database, |config| {
-        config.places = vec![declared("Canal Wharf", BUILDING, &[])];
+        config.places = Some(vec![declared("Canal Wharf", BUILDING, &[])]);
     })
     .await?;
     assert_eq!(buildings(&server).await?, ["Canal Wharf"]);
@@ -312,7 +312,7 @@ async fn a_restart_with_settings_leaves_what_was_linked(
     let server = TestServer::start_with(&database, |config| {
         let mut place = declared("Docklands", "building-2", &[]);
         place.matrix.push(BUILDING.to_owned());
-        config.places = vec![place];
+        config.places = Some(vec![place]);
     })
     .await?;
     assert_eq!(buildings(&server).await?, ["Docklands"]);

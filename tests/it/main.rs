@@ -45,6 +45,7 @@ mod prune;
 mod rebuild;
 mod refusal;
 mod replay;
+mod scope;
 mod simulate;
 mod status_type;
 mod tls;
@@ -90,6 +91,7 @@ fn main() -> ExitCode {
         ("rebuild", rebuild::tests()),
         ("refusal", refusal::tests()),
         ("replay", replay::tests()),
+        ("scope", scope::tests()),
         ("simulate", simulate::tests()),
         ("status_type", status_type::tests()),
         ("tls", tls::tests()),

@@ -2,6 +2,7 @@
 //! sites, the operator's `[[places]]`.
 
 use caretaker::config::{Place, Property, UrgentSite};
+use caretaker::domain::database::Database;
 use serde_json::{Value, json};
 
 use crate::support::case::on_each_engine;
@@ -10,6 +11,7 @@ use crate::support::look::{nodes, words};
 use crate::support::payload::{
     BUILDING, PROPERTY, TASK, TENANT, WORK, description, guid, incident, note, status, with,
 };
+use crate::support::rows;
 use crate::support::{Case, TestDatabase, TestServer};
 
 pub fn tests() -> Vec<Case> {
@@ -28,6 +30,10 @@ pub fn tests() -> Vec<Case> {
         places_name_and_link_what_comes_after_them,
         a_place_taken_back_parts_its_sites_again,
         properties_get_their_names_from_the_settings,
+        the_timeline_of_a_zone_has_what_came_before_its_site_was_one,
+        what_moved_leads_to_the_call_that_moved_it,
+        the_last_place_is_taken_back_by_an_empty_list_and_by_nothing_less,
+        a_note_without_a_task_is_listed_until_its_task_is_known,
     ]
 }
 
@@ -381,13 +387,15 @@ async fn places_name_and_link_what_is_known_already(database: TestDatabase) -> a
         .await?;
     assert_eq!(building_names(&server).await?, ["Site LON-014", BUILDING]);
     server.stop().await?;
-    let server = TestServer::start_with(&database, |config| config.places = canal_wharf()).await?;
+    let server =
+        TestServer::start_with(&database, |config| config.places = Some(canal_wharf())).await?;
     shows_one_building(&server).await?;
     server.stop().await
 }
 
 async fn places_name_and_link_what_comes_after_them(database: TestDatabase) -> anyhow::Result<()> {
-    let server = TestServer::start_with(&database, |config| config.places = canal_wharf()).await?;
+    let server =
+        TestServer::start_with(&database, |config| config.places = Some(canal_wharf())).await?;
     assert_eq!(building_names(&server).await?, ["Canal Wharf"]);
     server
         .tell(Call::TaskCreated, at_site("LON-014", Value::Null))
@@ -400,7 +408,8 @@ async fn places_name_and_link_what_comes_after_them(database: TestDatabase) -> a
 }
 
 async fn a_place_taken_back_parts_its_sites_again(database: TestDatabase) -> anyhow::Result<()> {
-    let server = TestServer::start_with(&database, |config| config.places = canal_wharf()).await?;
+    let server =
+        TestServer::start_with(&database, |config| config.places = Some(canal_wharf())).await?;
     server
         .tell(Call::TaskCreated, at_site("LON-014", Value::Null))
         .await?;
@@ -413,7 +422,8 @@ async fn a_place_taken_back_parts_its_sites_again(database: TestDatabase) -> any
         places[0].urgent.clear();
         places
     };
-    let server = TestServer::start_with(&database, |config| config.places = only_matrix()).await?;
+    let server =
+        TestServer::start_with(&database, |config| config.places = Some(only_matrix())).await?;
     assert_eq!(
         building_names(&server).await?,
         ["Canal Wharf", "Site LON-014"]
@@ -442,6 +452,140 @@ async fn properties_get_their_names_from_the_settings(
     assert_eq!(
         shown["building"]["property"],
         json!({"code": PROPERTY, "name": "Docklands estate"})
+    );
+    server.stop().await
+}
+
+/// The kinds of the timelines of all zones, by the zone's code.
+async fn zone_timelines(server: &TestServer) -> anyhow::Result<Vec<(String, Vec<String>)>> {
+    let data = server
+        .shows("{ zones { nodes { code timeline(kinds: [TASK_CREATED, NOTE_ADDED]) { nodes { kind } } } } }")
+        .await?;
+    let zones = nodes(data["zones"].clone());
+    let zone = |zone: &Value| {
+        let code = zone["code"].as_str().unwrap_or_default().to_owned();
+        (code, words(&zone["timeline"], "kind"))
+    };
+    Ok(zones.iter().map(zone).collect())
+}
+
+async fn the_timeline_of_a_zone_has_what_came_before_its_site_was_one(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let other = database.another().await?;
+    let created = another_at_site(3, "ROOM", Value::Null);
+    let noted = with(note(4, AT), json!({"TaskIdentifier": guid(3)}));
+    // This note names its task only by a reference that no task has yet.
+    let unfiled = json!({"TaskIdentifier": null, "TaskReference": 81_000});
+    let unfiled = with(note(5, AT), unfiled);
+    let found = json!({"TaskReference": 81_000});
+    let parent = at_site("ROOM", json!("HOUSE"));
+    let late = [
+        (Call::NoteAdded, unfiled.clone()),
+        (Call::TaskCreated, with(created.clone(), found.clone())),
+        (Call::NoteAdded, noted.clone()),
+        (Call::TaskCreated, parent.clone()),
+    ];
+    let early = [
+        (Call::TaskCreated, parent),
+        (Call::TaskCreated, with(created, found)),
+        (Call::NoteAdded, noted),
+        (Call::NoteAdded, unfiled),
+    ];
+    let expected = ["TASK_CREATED", "TASK_CREATED", "NOTE_ADDED", "NOTE_ADDED"];
+    for (database, calls) in [(&database, late), (&other, early)] {
+        let server = TestServer::start(database).await?;
+        for (call, body) in calls {
+            server.tell(call, body).await?;
+        }
+        let room = ("ROOM".to_owned(), expected.map(str::to_owned).to_vec());
+        assert_eq!(zone_timelines(&server).await?, [room]);
+        server.stop().await?;
+    }
+    Ok(())
+}
+
+async fn what_moved_leads_to_the_call_that_moved_it(database: TestDatabase) -> anyhow::Result<()> {
+    let server = TestServer::start(&database).await?;
+    server
+        .tell(Call::TaskCreated, another_at_site(3, "ROOM", Value::Null))
+        .await?;
+    server
+        .tell(Call::TaskCreated, at_site("ROOM", json!("HOUSE")))
+        .await?;
+    let feed = server.feed("kind delivery { id }").await?;
+    let of = |kind: &'static str| feed.iter().filter(move |row| row["kind"] == kind);
+    let calls: Vec<&Value> = of("TASK_CREATED").collect();
+    let linked: Vec<&Value> = of("LINKED").collect();
+    assert_eq!(linked.len(), 1, "{feed:?}");
+    assert_eq!(linked[0]["delivery"], calls[1]["delivery"]);
+    assert!(linked[0]["delivery"]["id"].is_string());
+    server.stop().await
+}
+
+async fn the_last_place_is_taken_back_by_an_empty_list_and_by_nothing_less(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server =
+        TestServer::start_with(&database, |config| config.places = Some(canal_wharf())).await?;
+    server
+        .tell(Call::TaskCreated, at_site("LON-014", Value::Null))
+        .await?;
+    server.stop().await?;
+    // Another node may declare them.
+    let server = TestServer::start(&database).await?;
+    assert_eq!(building_names(&server).await?, ["Canal Wharf"]);
+    let unlink = "mutation($places: [PlaceKey!]!) { unlinkPlaces(places: $places) { id } }";
+    let places = json!([{"source": "URGENT", "tenant": TENANT, "code": "LON-014"}]);
+    let refused = server
+        .ask(unlink, json!({ "places": places }))
+        .await?
+        .json()?;
+    let why = refused["errors"][0]["message"].as_str().unwrap_or_default();
+    assert!(why.contains("`places = []`"), "{why}");
+    server.stop().await?;
+    let server =
+        TestServer::start_with(&database, |config| config.places = Some(Vec::new())).await?;
+    // The Matrix building was only the operator's word: it is gone with it.
+    assert_eq!(building_names(&server).await?, ["Site LON-014"]);
+    let task = server.task("building { name }").await?;
+    assert_eq!(task["building"]["name"], "Site LON-014");
+    let stored = Database::open(database.url(), 1).await?;
+    let sites = rows::texts(&stored, "SELECT code FROM site").await?;
+    assert_eq!(sites, ["LON-014"]);
+    stored.close().await;
+    server.stop().await
+}
+
+async fn a_note_without_a_task_is_listed_until_its_task_is_known(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = TestServer::start(&database).await?;
+    for (number, at) in [(1, "2020-05-29T12:00:00Z"), (2, "2020-05-29T11:00:00Z")] {
+        let unnamed = with(note(number, at), json!({"TaskIdentifier": null}));
+        server.tell(Call::NoteAdded, unnamed).await?;
+    }
+    let page = async |arguments: &str| -> anyhow::Result<Value> {
+        let query = format!(
+            "{{ unfiledNotes{arguments} {{ totalCount pageInfo {{ endCursor hasNextPage }}
+                nodes {{ identifier reference task {{ id }} }} }} }}"
+        );
+        Ok(server.shows(&query).await?["unfiledNotes"].take())
+    };
+    let first = page("(first: 1)").await?;
+    assert_eq!(first["totalCount"], 2);
+    assert_eq!(
+        first["nodes"],
+        json!([{"identifier": guid(2), "reference": "80027", "task": null}])
+    );
+    assert_eq!(first["pageInfo"]["hasNextPage"], true);
+    let next = page(&format!("(after: {})", first["pageInfo"]["endCursor"])).await?;
+    assert_eq!(words(&next, "identifier"), [guid(1)]);
+    server.tell(Call::TaskCreated, description()).await?;
+    assert_eq!(page("").await?["nodes"], json!([]));
+    assert_eq!(
+        server.task("notes { totalCount }").await?["notes"]["totalCount"],
+        2
     );
     server.stop().await
 }

@@ -112,14 +112,14 @@ pub async fn start(database: &TestDatabase) -> anyhow::Result<TestServer> {
         config.urgent.grace_seconds = u32::MAX;
         let users = ["amy", "bob"].map(|name| urgent_credential(name, &user(name)));
         config.urgent.credentials = users.into();
-        config.places = vec![Place {
+        config.places = Some(vec![Place {
             name: "Canal Wharf".to_owned(),
             matrix: vec![BUILDING.to_owned()],
             urgent: vec![UrgentSite {
                 tenant: TENANT.to_owned(),
                 site: "WHARF".to_owned(),
             }],
-        }];
+        }]);
     })
     .await
 }

@@ -8,8 +8,9 @@ use caretaker::domain::delivery::{Delivery, Misfit};
 use caretaker::domain::{batch, migrate};
 use caretaker::ingest::proof::Proven;
 use caretaker::ingest::receive;
-use caretaker::operate::replay::{Replay, Verdict};
-use chrono::Utc;
+use caretaker::operate::prune::{self, Ages};
+use caretaker::operate::replay::{Replay, Report, Verdict};
+use chrono::{TimeDelta, Utc};
 use entity::Operation;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use crate::support::case::on_each_engine;
 use crate::support::feed::{self, Feed};
 use crate::support::look::nodes;
 use crate::support::payload::{incident, with};
-use crate::support::process::run;
+use crate::support::process::{command, run};
 use crate::support::rows;
 use crate::support::{Case, Process, TestDatabase, TestServer};
 
@@ -35,6 +36,11 @@ pub fn tests() -> Vec<Case> {
         driving_everything_again_changes_nothing,
         the_command_lists_shows_and_drives_calls_beside_a_running_server,
         an_element_that_the_database_refuses_goes_through_once_it_does_not,
+        a_dry_run_of_many_calls_counts_what_then_happens,
+        a_call_that_was_pruned_meanwhile_is_not_brought_back,
+        an_element_with_several_faults_is_one_in_quarantine,
+        an_answer_shows_a_hundred_rows_and_counts_all,
+        a_reader_that_goes_away_ends_a_command_quietly,
     ]
 }
 
@@ -48,7 +54,7 @@ fn batch_of_three() -> Value {
 }
 
 /// The call as an older release stored it: what it did not understand stands in quarantine.
-fn as_an_older_release(body: &Value, understood: usize) -> Delivery {
+pub fn as_an_older_release(body: &Value, understood: usize) -> Delivery {
     let proven = Proven {
         credential: "bus".to_owned(),
         position: 0,
@@ -349,15 +355,16 @@ async fn driving_everything_again_changes_nothing(case: TestDatabase) -> anyhow:
     let replay = Replay::new(database.clone(), Arc::new(Utc::now), None);
     for is_rehearsal in [true, false] {
         let mut driven = 0;
-        let check = |report: &caretaker::operate::replay::Report| match &report.verdict {
-            Verdict::Driven(again) => {
-                driven += 1;
-                assert!(
-                    again.rows.is_empty() && again.activities.is_empty(),
-                    "{again:?}"
-                );
-            }
-            other => panic!("{other:?}"),
+        let check = |report: &Report| {
+            let Verdict::Driven(again) = &report.verdict else {
+                panic!("{:?}", report.verdict)
+            };
+            driven += 1;
+            assert!(
+                again.rows.is_empty() && again.activities.is_empty() && again.linked == 0,
+                "{again:?}"
+            );
+            Ok(())
         };
         replay.all(&Which::default(), is_rehearsal, check).await?;
         assert!(driven >= 60, "{driven}");
@@ -459,24 +466,35 @@ async fn an_element_that_the_database_refuses_goes_through_once_it_does_not(
         is_quarantined: true,
         ..Which::default()
     };
-    let mut told = Vec::new();
-    replay
-        .all(&which, false, |report| told.push(report.verdict.clone()))
-        .await?;
-    // Still refused: it stays where it is.
-    assert!(
-        matches!(&told[..], [Verdict::PartlyRefused(receipt)] if receipt.quarantined == 1),
-        "{told:?}"
-    );
+    let told = async |is_rehearsal: bool| -> anyhow::Result<Vec<Verdict>> {
+        let mut told = Vec::new();
+        let tell = |report: &Report| {
+            told.push(report.verdict.clone());
+            Ok(())
+        };
+        replay.all(&which, is_rehearsal, tell).await?;
+        Ok(told)
+    };
+    // Still refused: it stays where it is. A dry run says just that.
+    let would = told(true).await?;
+    let done = told(false).await?;
+    for told in [&would, &done] {
+        assert!(
+            matches!(&told[..], [Verdict::PartlyRefused(receipt)] if receipt.quarantined == 1),
+            "{told:?}"
+        );
+    }
+    let (Verdict::PartlyRefused(would), Verdict::PartlyRefused(done)) = (&would[0], &done[0])
+    else {
+        panic!()
+    };
+    assert_eq!(would, done);
     assert!(server.deliveries(ask).await?.contains(&refused));
     database
         .writer
         .execute_unprepared("DROP INDEX fault")
         .await?;
-    told.clear();
-    replay
-        .all(&which, false, |report| told.push(report.verdict.clone()))
-        .await?;
+    let told = told(false).await?;
     assert!(
         matches!(&told[..], [Verdict::Driven(again)] if (again.receipt.applied, again.receipt.resolved) == (1, 1)),
         "{told:?}"
@@ -485,4 +503,143 @@ async fn an_element_that_the_database_refuses_goes_through_once_it_does_not(
     assert!(server.deliveries(ask).await?.contains(&expected));
     database.close().await;
     server.stop().await
+}
+
+/// Calls of which each tells the same three events, of which an older release understood one, and one of its own.
+async fn many_of_an_older_release(database: &Database, calls: usize) -> anyhow::Result<()> {
+    for number in 0..calls {
+        let mut events = batch_of_three();
+        let own = i64::try_from(number)?;
+        let own = incident("INCIDENT_ESCALATED", 1000 + own);
+        events.as_array_mut().unwrap().push(own);
+        let delivery = as_an_older_release(&events, 1);
+        batch::write(database, &[delivery], Utc::now()).await?;
+    }
+    Ok(())
+}
+
+async fn a_dry_run_of_many_calls_counts_what_then_happens(
+    case: TestDatabase,
+) -> anyhow::Result<()> {
+    let database = Database::open(case.url(), 1).await?;
+    migrate::up(&database).await?;
+    // More than one hold of the lock takes.
+    many_of_an_older_release(&database, 25).await?;
+    let line = |printed: &str| printed.lines().last().unwrap_or_default().to_owned();
+    let all = ["deliveries", "replay", "--quarantined"];
+    let before = rows::model(&database).await?;
+    let (code, dry, _) = run(&case, &[&all[..], &["--dry-run"]].concat()).await?;
+    assert_eq!(code, Some(0));
+    assert_eq!(rows::model(&database).await?, before);
+    let (_, done, _) = run(&case, &all).await?;
+    let counts = |line: String| -> Vec<String> {
+        let words = line.split_whitespace();
+        let numbers = words.filter(|word| word.chars().all(|letter| letter.is_ascii_digit()));
+        numbers.map(str::to_owned).collect()
+    };
+    // Two events that all of them tell, and one of each.
+    assert_eq!(counts(line(&done)), ["25", "27", "75", "0"], "{done}");
+    assert_eq!(counts(line(&dry)), ["25", "27", "75", "0"], "{dry}");
+    database.close().await;
+    Ok(())
+}
+
+async fn a_call_that_was_pruned_meanwhile_is_not_brought_back(
+    case: TestDatabase,
+) -> anyhow::Result<()> {
+    let database = stored_by_an_older_release(&case).await?;
+    // Read and decoded by a replay that then waits for the lock.
+    let delivery = as_an_older_release(&batch_of_three(), 3);
+    let ages = Ages {
+        quarantined: Some(TimeDelta::days(1)),
+        ..Ages::default()
+    };
+    prune::run(&database, &ages, Utc::now() + TimeDelta::days(2)).await?;
+    let before = rows::model(&database).await?;
+    assert!(
+        batch::replay(&database, &delivery, Utc::now())
+            .await?
+            .is_none()
+    );
+    assert_eq!(rows::model(&database).await?, before);
+    let kept = rows::texts(&database, "SELECT outcome FROM delivery").await?;
+    assert_eq!(kept, Vec::<String>::new());
+    database.close().await;
+    Ok(())
+}
+
+async fn an_element_with_several_faults_is_one_in_quarantine(
+    case: TestDatabase,
+) -> anyhow::Result<()> {
+    let database = Database::open(case.url(), 1).await?;
+    migrate::up(&database).await?;
+    let mut delivery = as_an_older_release(&batch_of_three(), 2);
+    let again = delivery.content.misfits[0].clone();
+    delivery.content.misfits.push(again);
+    let receipts = batch::write(&database, &[delivery], Utc::now()).await?;
+    assert_eq!(receipts[0].quarantined, 1);
+    let server = TestServer::start(&case).await?;
+    let shown = server
+        .deliveries("events quarantinedCount quarantine { totalCount }")
+        .await?;
+    let expected = json!({"events": 3, "quarantinedCount": 1, "quarantine": {"totalCount": 1}});
+    assert_eq!(shown, [expected]);
+    database.close().await;
+    server.stop().await
+}
+
+async fn an_answer_shows_a_hundred_rows_and_counts_all(case: TestDatabase) -> anyhow::Result<()> {
+    let database = Database::open(case.url(), 1).await?;
+    migrate::up(&database).await?;
+    let long = "x".repeat(5_000);
+    let named = |number: i64| {
+        let meta = json!({"Meta": {"TaskId": number.to_string(), "Name": long}});
+        with(incident("INCIDENT_CREATED", number), meta)
+    };
+    let events: Value = (0..150).map(named).collect();
+    let delivery = as_an_older_release(&events, 1);
+    batch::write(&database, &[delivery], Utc::now()).await?;
+    let server = TestServer::start(&case).await?;
+    let id = server.deliveries("id").await?[0]["id"].clone();
+    let ask = "mutation($id: ID!) { replayDelivery(id: $id) {
+        applied changeCount linkedCount changes { fields { from to } } } }";
+    let told = server.graphql(ask, json!({ "id": id })).await?;
+    let told = &told["replayDelivery"];
+    assert_eq!(told["applied"], 149);
+    assert_eq!(told["linkedCount"], 0);
+    let shown = told["changes"].as_array().unwrap();
+    assert_eq!(shown.len(), 100);
+    let count = told["changeCount"].as_u64().unwrap();
+    assert!(count > 298, "{count}");
+    let values = shown
+        .iter()
+        .flat_map(|row| row["fields"].as_array().unwrap());
+    let texts = values.filter_map(|change| change["to"].as_str());
+    assert_eq!(texts.map(|text| text.chars().count()).max(), Some(1001));
+    database.close().await;
+    server.stop().await
+}
+
+async fn a_reader_that_goes_away_ends_a_command_quietly(case: TestDatabase) -> anyhow::Result<()> {
+    let database = stored_by_an_older_release(&case).await?;
+    database.close().await;
+    for arguments in [
+        &["deliveries", "list"][..],
+        &["deliveries", "replay", "--quarantined", "--dry-run"],
+        &["prune", "--dry-run", "--bodies-days", "1"],
+        &["rebuild"],
+    ] {
+        let mut child = command(case.folder())
+            .args(arguments)
+            .args(["--database-url", case.url()])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()?;
+        drop(child.stdout.take());
+        let output = child.wait_with_output().await?;
+        let said = String::from_utf8(output.stderr)?;
+        assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+    }
+    Ok(())
 }

@@ -17,6 +17,8 @@ pub fn tests() -> Vec<Case> {
         the_operators_map_and_its_star_go_before_the_english_names,
         what_means_nothing_is_listed_for_the_operator,
         what_the_operator_maps_is_listed_no_more_and_its_star_leaves_nothing,
+        more_names_than_are_told_are_said_to_be_more,
+        a_map_declared_empty_is_taken_back_and_one_not_declared_stays,
     ]
 }
 
@@ -133,11 +135,11 @@ async fn the_operators_map_and_its_star_go_before_the_english_names(
     database: TestDatabase,
 ) -> anyhow::Result<()> {
     let server = TestServer::start_with(&database, |config| {
-        config.status_types = map(&[
+        config.status_types = Some(map(&[
             (TENANT, "completed", StatusTypeName::Open),
             ("Strict", "*", StatusTypeName::New),
             ("Strict", "closed", StatusTypeName::Closed),
-        ]);
+        ]));
     })
     .await?;
     tell(&server, TENANT, 1, &["Completed", "Done"]).await?;
@@ -161,9 +163,10 @@ async fn the_operators_map_and_its_star_go_before_the_english_names(
 
 async fn unmapped(server: &TestServer) -> anyhow::Result<Value> {
     let mut data = server
-        .shows("{ unmappedStatuses { tenant status taskCount } }")
+        .shows("{ unmappedStatuses { isCut nodes { tenant status taskCount } } }")
         .await?;
-    Ok(data["unmappedStatuses"].take())
+    assert_eq!(data["unmappedStatuses"]["isCut"], false);
+    Ok(data["unmappedStatuses"]["nodes"].take())
 }
 
 async fn what_means_nothing_is_listed_for_the_operator(
@@ -206,10 +209,10 @@ async fn what_the_operator_maps_is_listed_no_more_and_its_star_leaves_nothing(
     database: TestDatabase,
 ) -> anyhow::Result<()> {
     let server = TestServer::start_with(&database, |config| {
-        config.status_types = map(&[
+        config.status_types = Some(map(&[
             ("*", "fertig", StatusTypeName::Closed),
             ("Strict", "*", StatusTypeName::Open),
-        ]);
+        ]));
     })
     .await?;
     tell(&server, "A", 1, &["FERTIG", "Vor Ort"]).await?;
@@ -219,4 +222,36 @@ async fn what_the_operator_maps_is_listed_no_more_and_its_star_leaves_nothing(
         json!([{"tenant": "A", "status": "Vor Ort", "taskCount": 1}])
     );
     server.stop().await
+}
+
+async fn more_names_than_are_told_are_said_to_be_more(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = TestServer::start(&database).await?;
+    let names: Vec<String> = (0..101)
+        .map(|number| format!("Stufe {number:03}"))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    tell(&server, "A", 1, &names).await?;
+    let data = server
+        .shows("{ unmappedStatuses { isCut nodes { status } } }")
+        .await?;
+    assert_eq!(data["unmappedStatuses"]["isCut"], true);
+    assert_eq!(words(&data["unmappedStatuses"], "status"), names[..100]);
+    server.stop().await
+}
+
+async fn a_map_declared_empty_is_taken_back_and_one_not_declared_stays(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let fertig = map(&[("*", "fertig", StatusTypeName::Closed)]);
+    let maps = [Some(fertig), None, Some(Vec::new())];
+    for (map, meaning) in maps.into_iter().zip(["CLOSED", "CLOSED", "UNKNOWN"]) {
+        let server = TestServer::start_with(&database, |config| config.status_types = map).await?;
+        tell(&server, "A", 1, &["Fertig"]).await?;
+        let expected = [("Fertig".to_owned(), meaning.to_owned())];
+        assert_eq!(types(&server).await?, expected);
+        server.stop().await?;
+    }
+    Ok(())
 }

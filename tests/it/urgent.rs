@@ -385,11 +385,11 @@ async fn status_names_get_their_type_from_the_settings(
             status: status.to_owned(),
             means,
         };
-        config.status_types = vec![
+        config.status_types = Some(vec![
             map("*", "Completed", StatusTypeName::Closed),
             map(TENANT, "Intervention Effectuée", StatusTypeName::Closed),
             map(TENANT, "COMPLETED", StatusTypeName::Open),
-        ];
+        ]);
     })
     .await?;
     let mut shown = Vec::new();
@@ -419,11 +419,11 @@ async fn tasks_are_open_until_their_state_or_status_type_says_otherwise(
             status: status.to_owned(),
             means,
         };
-        config.status_types = vec![
+        config.status_types = Some(vec![
             map("*", "Completed", StatusTypeName::Closed),
             map("Strict", "*", StatusTypeName::Cancelled),
             map("Strict", "attended", StatusTypeName::Open),
-        ];
+        ]);
     })
     .await?;
     for (number, (tenant, name)) in (1..).zip([

@@ -1,10 +1,12 @@
 //! The fold of a batch: pure, and off the runtime's own threads when the batch is large.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entity::{DeliveryId, activity};
 use sea_orm::DbErr;
+use uuid::Uuid;
 
 use super::receipt::Count;
 use crate::domain::fact::Fact;
@@ -56,6 +58,8 @@ pub(super) async fn apply(
 fn apply_here(mut state: State, calls: &[Call], recorded_at: DateTime<Utc>) -> Applied {
     let mut activities = Vec::new();
     let mut counts = Vec::with_capacity(calls.len());
+    // Which call moved a site last: it is what `Linked` activities of moved sites come from.
+    let mut movers: HashMap<Uuid, Option<DeliveryId>> = HashMap::new();
     for call in calls {
         let mut count = Count::default();
         for fact in &call.facts {
@@ -68,6 +72,8 @@ fn apply_here(mut state: State, calls: &[Call], recorded_at: DateTime<Utc>) -> A
             }));
         }
         counts.push(count);
+        let stirred = std::mem::take(&mut state.stirred).into_iter();
+        movers.extend(stirred.map(|site| (site.0, call.delivery)));
     }
     let facts = calls.iter().flat_map(|call| &call.facts);
     let latest = facts
@@ -77,6 +83,7 @@ fn apply_here(mut state: State, calls: &[Call], recorded_at: DateTime<Utc>) -> A
     let moves = fold::finish(&mut state, latest).into_iter();
     activities.extend(moves.map(|new| activity::Model {
         recorded_at,
+        delivery_id: movers.get(&new.row.subject_id).copied().flatten(),
         ..new.row
     }));
     for row in &mut activities {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
 
-pub use self::again::{Again, rehearse, replay};
+pub use self::again::{Again, Known, Rehearsed, rehearse, replay};
 use self::apply::{Applied, Call};
 pub use self::receipt::refused;
 pub use self::session::{CHANNEL, begin, notify, recorded_at};
@@ -101,5 +101,5 @@ pub async fn try_facts(
     let applied = load_and_apply(&transaction, vec![call], recorded_at).await?;
     let stored = store::store(&transaction, &applied.state, &applied.activities).await;
     transaction.rollback().await?;
-    stored
+    stored.map(drop)
 }

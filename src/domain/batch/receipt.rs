@@ -73,37 +73,46 @@ pub(super) async fn store_deliveries(
     for (delivery, count) in deliveries.iter().zip(counts) {
         let mut receipt = told(delivery, count);
         let mut is_settled = false;
+        let misfits = &delivery.content.misfits;
         if let Some(row) = held.rows.get_mut(&delivery.id) {
             if occasion == Occasion::Arrival {
                 row.received_count += 1;
                 row.last_received_at = row.last_received_at.max(micros(delivery.received_at));
             }
             take_in(row, delivery, count);
+            if occasion == Occasion::Arrival && row.quarantined > 0 {
+                // What is in quarantine is driven again from its bytes: those that were pruned are here once more.
+                bodies.push(body_of(delivery));
+            }
             // All of it went through before: that another release reads it otherwise takes nothing back.
             is_settled = row.quarantined == 0;
             receipt.outcome = match occasion {
                 Occasion::Replay => row.outcome,
                 _ => receipt.outcome,
             };
-        } else if held.is_pruned(delivery.id) && count.is_no_news() {
-            // An old call whose row is no longer kept: it stays a repeat, and its bytes stay away.
+        } else if occasion == Occasion::Replay {
+            // It was pruned while it was driven again: that brings no call back.
+            receipts.push(receipt);
+            continue;
+        } else if held.is_pruned(delivery.id) && count.is_no_news() && misfits.is_empty() {
+            // An old call whose row is no longer kept: it stays a repeat, and its bytes stay away. What could not be
+            // taken in is no repeat of anything in the model, and is kept.
             receipt.outcome = Outcome::Duplicate;
             receipts.push(receipt);
             continue;
         } else {
             held.rows.insert(delivery.id, new_row(delivery, count));
-            bodies.push(delivery_body::Model {
-                delivery_id: delivery.id,
-                body: delivery.body.clone(),
-            });
+            bodies.push(body_of(delivery));
         }
         let known = held.quarantined.entry(delivery.id).or_default();
-        let misfits: &[Misfit] = match is_settled {
-            true => &[],
-            false => &delivery.content.misfits,
-        };
+        let misfits: &[Misfit] = if is_settled { &[] } else { misfits };
         let now = quarantine_rows(delivery.id, misfits, recorded_at);
         receipt.resolved = set_apart(known, now, &mut quarantined, recorded_at);
+        let open = known.iter().filter(|row| row.resolved_at.is_none()).count();
+        receipt.quarantined = open;
+        if let Some(row) = held.rows.get_mut(&delivery.id) {
+            row.quarantined = number(open);
+        }
         receipts.push(receipt);
     }
     let mut rows: Vec<delivery::Model> = held.rows.into_values().collect();
@@ -113,6 +122,20 @@ pub(super) async fn store_deliveries(
     bulk::write::<delivery_body::Entity>(transaction, &bodies, &[], Existing::Keep).await?;
     bulk::write::<quarantine::Entity>(transaction, &quarantined, &[], Existing::Replace).await?;
     Ok(receipts)
+}
+
+fn body_of(delivery: &Delivery) -> delivery_body::Model {
+    delivery_body::Model {
+        delivery_id: delivery.id,
+        body: delivery.body.clone(),
+    }
+}
+
+/// How many elements `misfits` speak of: of one there may be several complaints.
+fn elements(misfits: &[Misfit]) -> usize {
+    let elements = misfits.iter().enumerate();
+    let elements = elements.map(|(index, misfit)| misfit.element.unwrap_or(index));
+    elements.collect::<HashSet<usize>>().len()
 }
 
 /// The quarantined elements of a delivery, by their position. Of several complaints about one the first is kept.
@@ -207,7 +230,7 @@ impl Held {
 }
 
 fn told(delivery: &Delivery, count: &Count) -> Receipt {
-    let misfits = delivery.content.misfits.len();
+    let misfits = elements(&delivery.content.misfits);
     Receipt {
         id: delivery.id,
         outcome: count.outcome(misfits),
@@ -227,7 +250,7 @@ fn take_in(row: &mut delivery::Model, delivery: &Delivery, count: &Count) {
         row.credential = delivery.credential.clone();
         row.credential_position = position;
     }
-    let misfits = delivery.content.misfits.len();
+    let misfits = elements(&delivery.content.misfits);
     if count.is_no_news() && number(misfits) >= row.quarantined {
         return;
     }
@@ -259,6 +282,7 @@ fn take_in(row: &mut delivery::Model, delivery: &Delivery, count: &Count) {
 
 fn new_row(delivery: &Delivery, count: &Count) -> delivery::Model {
     let misfits = &delivery.content.misfits;
+    let apart = elements(misfits);
     delivery::Model {
         id: delivery.id,
         source: delivery.source,
@@ -268,15 +292,15 @@ fn new_row(delivery: &Delivery, count: &Count) -> delivery::Model {
         signed_at: delivery.signed_at.clone(),
         body_hash: delivery.body_hash.clone(),
         size: i64::try_from(delivery.body.len()).unwrap_or(i64::MAX),
-        outcome: count.outcome(misfits.len()),
+        outcome: count.outcome(apart),
         problem: misfits
             .first()
             .map(|misfit| format!("{}: {}", misfit.path, misfit.reason))
             .or_else(|| count.contradiction.clone()),
         flags: Json(delivery.content.flags.clone()),
-        events: number(count.facts + misfits.len()),
+        events: number(count.facts + apart),
         duplicates: number(count.duplicates),
-        quarantined: number(misfits.len()),
+        quarantined: number(apart),
         received_at: micros(delivery.received_at),
         last_received_at: micros(delivery.received_at),
         received_count: 1,

@@ -126,7 +126,7 @@ async fn say(database: &Database, said: Saying) {
     let decided = match said {
         Saying::Settings(places) => {
             let declared = Declared {
-                places,
+                places: Some(places),
                 ..Declared::default()
             };
             let now = DateTime::UNIX_EPOCH;

@@ -9,6 +9,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::domain::bulk::{self, Keys};
+use crate::domain::filter::{Filter, Test};
 
 /// Which deliveries are meant: those for which all of this holds.
 #[derive(Clone, Debug, Default)]
@@ -41,10 +42,18 @@ impl Which {
                     .as_deref()
                     .map(|is| Column::Credential.eq(is)),
             )
-            .add_option(self.is_quarantined.then(|| Column::Quarantined.gt(0)))
+            .add_option(
+                self.is_quarantined
+                    .then(|| quarantined_ones().to_condition()),
+            )
             .add_option(self.since.map(|at| Column::ReceivedAt.gte(at)))
             .add_option(self.until.map(|at| Column::ReceivedAt.lt(at)))
     }
+}
+
+/// Those that have elements in quarantine which did not go through since.
+pub fn quarantined_ones() -> Filter<delivery::Column> {
+    Filter::Is(delivery::Column::Quarantined, Test::IsPositive)
 }
 
 /// Where a page ended: first receipt and key.
@@ -106,6 +115,18 @@ pub async fn by_id(
     id: DeliveryId,
 ) -> Result<Option<delivery::Model>, DbErr> {
     delivery::Entity::find_by_id(id).one(connection).await
+}
+
+/// Those of these deliveries that are kept, in no order.
+///
+/// # Errors
+/// What the database says.
+pub async fn by_ids(
+    connection: &impl ConnectionTrait,
+    ids: &[DeliveryId],
+) -> Result<Vec<delivery::Model>, DbErr> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    bulk::rows::<delivery::Entity>(connection, "id IN {0}", &[Keys::Uuids(&ids)]).await
 }
 
 /// The kept bodies of deliveries.

@@ -6,8 +6,8 @@ pub mod place;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use entity::{Source, StatusTypeName, property, status_type};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
+use entity::{Declarer, Source, StatusTypeName, place_link, property, status_type};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -17,15 +17,16 @@ use super::id::{self, SiteKey};
 use super::writer::Clock;
 use super::{batch, bulk, bulk::Existing};
 
-/// What the settings declare. What is empty leaves its table as it is.
+/// What the settings declare. What they do not speak of leaves its table as it is: another node may declare it. What they
+/// declare to be empty takes back what settings declared before.
 #[derive(Clone, Debug, Default)]
 pub struct Declared {
     /// Each place: its name, and its sites, the one that is the building first.
-    pub places: Vec<(String, Vec<SiteKey>)>,
+    pub places: Option<Vec<(String, Vec<SiteKey>)>>,
     /// Each Matrix property: its id and its name.
     pub properties: Vec<(String, String)>,
     /// What a status name of a tenant means: (tenant, status, type).
-    pub status_types: Vec<(String, String, StatusTypeName)>,
+    pub status_types: Option<Vec<(String, String, StatusTypeName)>>,
 }
 
 /// Brings the operator tables into line with `declared`. Gives whether anything changed.
@@ -40,16 +41,45 @@ pub async fn import(
     let transaction = batch::begin(database).await?;
     let at = batch::recorded_at(&transaction, now).await?;
     let mut changed = name_properties(&transaction, &declared.properties).await?;
-    changed |= map_statuses(&transaction, &declared.status_types).await?;
-    if !declared.places.is_empty() {
+    if let Some(types) = &declared.status_types {
+        changed |= map_statuses(&transaction, types).await?;
+    }
+    if let Some(places) = &declared.places {
         let held = place::held(&transaction).await?;
-        let wanted = place::imported(&held, &declared.places);
+        let wanted = place::imported(&held, places);
         let activities = place::replace(&transaction, &held, wanted, at).await?;
         changed |= activities.is_some();
         batch::notify(&transaction, &activities.unwrap_or_default()).await?;
     }
     transaction.commit().await?;
     Ok(changed)
+}
+
+/// What settings declared before and these do not speak of: in words, and by the name of the setting that would take it
+/// back.
+///
+/// # Errors
+/// What the database says.
+pub async fn left_by_settings(
+    connection: &impl ConnectionTrait,
+    declared: &Declared,
+) -> Result<Vec<(String, &'static str)>, DbErr> {
+    let mut left = Vec::new();
+    if declared.places.is_none() {
+        let of_settings = place_link::Column::DeclaredBy.eq(Declarer::Settings);
+        let links = place_link::Entity::find().filter(of_settings);
+        match links.count(connection).await? {
+            0 => {}
+            count => left.push((format!("{count} sites of places"), "places")),
+        }
+    }
+    if declared.status_types.is_none() {
+        match status_type::Entity::find().count(connection).await? {
+            0 => {}
+            count => left.push((format!("{count} status types"), "status_types")),
+        }
+    }
+    Ok(left)
 }
 
 /// Why a decision was not taken.
@@ -157,9 +187,6 @@ async fn map_statuses(
     transaction: &impl ConnectionTrait,
     declared: &[(String, String, StatusTypeName)],
 ) -> Result<bool, DbErr> {
-    if declared.is_empty() {
-        return Ok(false);
-    }
     let key =
         |row: &status_type::Model| ((row.tenant.clone(), row.status.clone()), row.status_type);
     let held = status_type::Entity::find().all(transaction).await?;

@@ -1,11 +1,11 @@
 //! The present model beside the rebuilt one, in the sense of P2: the rows of the model's tables, and the activities by
-//! (id, kind, occurred_at, subject). Both are walked by key, in pages.
+//! (id, kind, occurred_at, subject). Both are walked by key, in pages. Timelines are held against the model.
 
 use std::cmp::Ordering;
 
 use entity::{
-    ActivityId, ActivityKind, activity, activity_key, building, chase, incident, level, note,
-    property, site, status_change, task, zone,
+    ActivityId, ActivityKind, activity, activity_key, activity_link, building, chase, incident,
+    level, note, property, site, status_change, task, zone,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IdenStatic, Iterable, QueryFilter,
@@ -14,6 +14,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::swap::Adopt;
+use super::timeline;
 use crate::domain::bulk::{self, Keys};
 use crate::domain::row::{self, RowChange};
 
@@ -35,6 +36,8 @@ pub struct Difference {
     pub extra: Vec<ActivityId>,
     /// Activities that a rebuild tells otherwise.
     pub different: Vec<ActivityId>,
+    /// How many entries timelines lack: an activity belongs into those of where its site, task or note stand now.
+    pub unlinked: usize,
 }
 
 impl Difference {
@@ -44,6 +47,7 @@ impl Difference {
             && self.missing.is_empty()
             && self.extra.is_empty()
             && self.different.is_empty()
+            && self.unlinked == 0
     }
 
     fn note(&mut self, table: &'static str, change: RowChange) {
@@ -79,7 +83,7 @@ pub async fn compare<P: ConnectionTrait, R: ConnectionTrait>(
     tables! {
         property, building, site, level, zone, incident, task, status_change, note, chase,
     }
-    activities(present, rebuilt, &mut difference).await?;
+    activities(present, rebuilt, &mut difference, adopt.is_some()).await?;
     Ok(difference)
 }
 
@@ -109,12 +113,15 @@ where
             let Some(change) = row::change(name, id, before.as_ref(), after.as_ref()) else {
                 continue;
             };
-            difference.note(name, change);
             match (there, adopt.as_deref_mut()) {
-                (Some(row), Some(_)) => wanted.push(row),
+                (Some(row), Some(adopt)) => {
+                    adopt.note(&change, after);
+                    wanted.push(row);
+                }
                 (None, Some(adopt)) => adopt.let_go(name, id),
                 (_, None) => {}
             }
+            difference.note(name, change);
         }
         if adopt.is_some() {
             bulk::write::<E>(present, &wanted, &[], bulk::Existing::Replace).await?;
@@ -210,12 +217,20 @@ async fn activities<P: ConnectionTrait, R: ConnectionTrait>(
     present: &P,
     rebuilt: &R,
     difference: &mut Difference,
+    is_adopted: bool,
 ) -> Result<(), DbErr> {
     let mut walk = Walk::<activity::Entity>::default();
     loop {
         let pairs = walk.next(present, rebuilt).await?;
         if pairs.is_empty() {
             return Ok(());
+        }
+        let of_present = pairs.iter().filter(|(_, here, _)| here.is_some());
+        let of_present: Vec<Uuid> = of_present.map(|(id, _, _)| *id).collect();
+        let gaps = timeline::gaps(present, &of_present).await?;
+        difference.unlinked += gaps.len();
+        if is_adopted {
+            bulk::write::<activity_link::Entity>(present, &gaps, &[], bulk::Existing::Keep).await?;
         }
         let mut missing = Vec::new();
         for (id, here, there) in pairs {

@@ -4,6 +4,7 @@
 mod compare;
 mod side;
 mod swap;
+mod timeline;
 
 use chrono::{DateTime, Utc};
 use entity::{place_link, property, setting, status_type};

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use entity::{StatusTypeName, status_type, task};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, Statement,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Statement};
 
 use super::filter::{CLOSED_STATES, CLOSED_TYPES};
 use super::{default, key};
@@ -71,7 +69,9 @@ impl StatusTypes {
 ///
 /// # Errors
 /// What the database says.
-pub async fn all(_scope: &Scope, connection: &impl ConnectionTrait) -> Result<StatusTypes, DbErr> {
+pub async fn all(scope: &Scope, connection: &impl ConnectionTrait) -> Result<StatusTypes, DbErr> {
+    // A narrower scope will see the map of its tenants only: it has to be spelt out here.
+    let Scope::All = scope;
     Ok(of_rows(status_type::Entity::find().all(connection).await?))
 }
 
@@ -80,10 +80,11 @@ pub async fn all(_scope: &Scope, connection: &impl ConnectionTrait) -> Result<St
 /// # Errors
 /// What the database says.
 pub async fn of_tenants(
-    _scope: &Scope,
+    scope: &Scope,
     connection: &impl ConnectionTrait,
     tenants: impl IntoIterator<Item = String>,
 ) -> Result<StatusTypes, DbErr> {
+    let Scope::All = scope;
     let mut tenants: Vec<String> = tenants.into_iter().collect();
     tenants.push(ANY.to_owned());
     tenants.sort_unstable();
@@ -96,46 +97,90 @@ pub async fn of_tenants(
 }
 
 /// A status name that means nothing yet.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmapped {
     /// The tenant.
     pub tenant: String,
     /// The name, in one of its spellings.
     pub status: String,
-    /// How many tasks have it.
-    pub tasks: i64,
+    /// How many tasks have it; none when they are more than are counted.
+    pub tasks: Option<i64>,
 }
 
-/// Grouped before it is looked up: names are few, tasks are many, and `task_status_key` has them in this order.
-const UNMAPPED: &str = "SELECT found.tenant, found.status, found.tasks FROM (
-        SELECT tenant, status_key, MIN(status) AS status, COUNT(*) AS tasks FROM task
-        WHERE status_key IS NOT NULL GROUP BY tenant, status_key
-    ) AS found
-    WHERE found.status_key NOT IN {0} AND NOT EXISTS (
-        SELECT 1 FROM status_type m
-        WHERE m.tenant IN (found.tenant, '*') AND m.status IN (found.status_key, '*')
-    )
-    ORDER BY found.tasks DESC, found.tenant, found.status_key LIMIT ";
+/// The status names that mean nothing yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnmappedNames {
+    /// The names, those of the most tasks first.
+    pub names: Vec<Unmapped>,
+    /// Whether there may be more.
+    pub is_cut: bool,
+}
 
-/// The status names of tasks whose type is unknown, at most `most`, those of the most tasks first; one statement.
+/// How many names are looked at, mapped ones too.
+const MOST_NAMES: usize = 500;
+/// Up to how many tasks of a name are counted.
+const MOST_COUNTED: i64 = 1_000;
+
+/// From name to name by `task_status_key`, one look-up each: names are few, tasks are many.
+const NAMES: &str = "WITH RECURSIVE found (tenant, status_key, status, nth) AS (
+        SELECT first.tenant, first.status_key, first.status, 1 FROM task first WHERE first.id = (
+            SELECT t.id FROM task t WHERE t.status_key IS NOT NULL
+                ORDER BY t.tenant, t.status_key, t.status LIMIT 1)
+        UNION ALL
+        SELECT next.tenant, next.status_key, next.status, found.nth + 1
+            FROM found JOIN task next ON next.id = (
+                SELECT t.id FROM task t
+                    WHERE t.status_key IS NOT NULL AND (t.tenant, t.status_key) > (found.tenant, found.status_key)
+                    ORDER BY t.tenant, t.status_key, t.status LIMIT 1)
+            WHERE found.nth < {most}
+    )
+    SELECT found.tenant, found.status, CASE WHEN found.status_key NOT IN {0} AND NOT EXISTS (
+            SELECT 1 FROM status_type m
+                WHERE m.tenant IN (found.tenant, '*') AND m.status IN (found.status_key, '*')
+        ) THEN (SELECT COUNT(*) FROM (
+            SELECT 1 FROM task c WHERE c.tenant = found.tenant AND c.status_key = found.status_key
+                AND c.status_key IS NOT NULL LIMIT {counted}
+        ) AS counted) END AS tasks
+    FROM found";
+
+/// The status names of tasks whose type is unknown, at most `most`, those of the most tasks first; one statement, which
+/// looks at 500 names and counts up to 1,000 tasks of each.
 ///
 /// # Errors
 /// What the database says.
 pub async fn unmapped(
     scope: &Scope,
     connection: &impl ConnectionTrait,
-    most: u64,
-) -> Result<Vec<Unmapped>, DbErr> {
+    most: usize,
+) -> Result<UnmappedNames, DbErr> {
     if !scope.is_operator() {
-        return Ok(Vec::new());
+        return Ok(UnmappedNames::default());
     }
     let backend = connection.get_database_backend();
     let known: Vec<String> = default::names().map(str::to_owned).collect();
+    let names = NAMES
+        .replace("{most}", &MOST_NAMES.to_string())
+        .replace("{counted}", &(MOST_COUNTED + 1).to_string());
     let mut sql = String::new();
-    let values = bulk::place_keys(&mut sql, UNMAPPED, &[Keys::Texts(&known)], backend);
-    sql.push_str(&most.to_string());
+    let values = bulk::place_keys(&mut sql, &names, &[Keys::Texts(&known)], backend);
     let statement = Statement::from_sql_and_values(backend, sql, values);
-    Unmapped::find_by_statement(statement).all(connection).await
+    let rows = connection.query_all_raw(statement).await?;
+    let is_full = rows.len() >= MOST_NAMES;
+    let mut names = Vec::new();
+    for row in rows {
+        let tasks: Option<i64> = row.try_get_by_index(2)?;
+        let Some(tasks) = tasks else { continue };
+        names.push(Unmapped {
+            tenant: row.try_get_by_index(0)?,
+            status: row.try_get_by_index(1)?,
+            tasks: Some(tasks).filter(|tasks| *tasks <= MOST_COUNTED),
+        });
+    }
+    // They come by tenant and name; the sort keeps that among equals.
+    names.sort_by_key(|name| std::cmp::Reverse(name.tasks.unwrap_or(i64::MAX)));
+    let is_cut = is_full || names.len() > most;
+    names.truncate(most);
+    Ok(UnmappedNames { names, is_cut })
 }
 
 pub(super) fn of_rows(rows: Vec<status_type::Model>) -> StatusTypes {

@@ -16,6 +16,11 @@ use crate::graphql::plan::Loader;
 use crate::graphql::selection::Selected;
 use crate::operate::replay::{Replay, ReplayError, Report, Verdict};
 
+/// How many changed rows an answer shows.
+const MOST_ROWS: usize = 100;
+/// How many characters of a text are shown.
+const LONGEST: usize = 1_000;
+
 /// Calls driven again.
 #[derive(Debug, Default)]
 pub struct DeliveryMutation;
@@ -49,9 +54,13 @@ pub struct ReplayedDelivery {
     resolved: i32,
     /// How many of its elements are in quarantine after it.
     quarantined: i32,
-    /// The rows that differ after it, its own among them. Null when the database refused elements that only this replay
-    /// found: they are in quarantine now, and what the others changed was not looked at.
+    /// The rows that differ after it, its own among them; the first 100. Null when the database refused elements that only
+    /// this replay found: they are in quarantine now, and what the others changed was not looked at.
     changes: Option<Vec<ChangedRow>>,
+    /// How many rows differ; more than `changes` shows when it is more than 100. Null as `changes` is.
+    change_count: Option<i32>,
+    /// How many entries timelines got of what happened before its place was known. Null as `changes` is.
+    linked_count: Option<i32>,
 }
 
 /// What became of a row.
@@ -83,9 +92,9 @@ pub struct ChangedRow {
 pub struct ChangedColumn {
     /// The column.
     field: &'static str,
-    /// The value before; null when there was none.
+    /// The value before; null when there was none. Of a text the first 1,000 characters, then `…`.
     from: Json<Value>,
-    /// The value after; null when there is none.
+    /// The value after; null when there is none. Of a text the first 1,000 characters, then `…`.
     to: Json<Value>,
 }
 
@@ -107,7 +116,7 @@ async fn replay(
     let Some(report) = driven.map_err(fault_of)? else {
         return Ok(None);
     };
-    let (receipt, changes) = told(report)?;
+    let (receipt, effect) = told(report)?;
     let selection = Selected::here(context)
         .selection()
         .below("ReplayedDelivery", "delivery");
@@ -116,6 +125,8 @@ async fn replay(
         return Ok(None);
     };
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    let change_count = effect.as_ref().map(|effect| count(effect.rows));
+    let linked_count = effect.as_ref().map(|effect| count(effect.linked));
     Ok(Some(ReplayedDelivery {
         delivery,
         is_dry_run,
@@ -123,19 +134,38 @@ async fn replay(
         applied: count(receipt.applied),
         resolved: count(receipt.resolved),
         quarantined: count(receipt.quarantined),
-        changes,
+        changes: effect.map(|effect| effect.shown),
+        change_count,
+        linked_count,
     }))
 }
 
-fn told(report: Report) -> Result<(Receipt, Option<Vec<ChangedRow>>), Fault> {
+/// What driving a call again changes.
+struct Effect {
+    rows: usize,
+    shown: Vec<ChangedRow>,
+    linked: usize,
+}
+
+fn told(report: Report) -> Result<(Receipt, Option<Effect>), Fault> {
     match report.verdict {
         Verdict::Driven(again) => {
-            let rows = again.rows.into_iter().map(Into::into).collect();
-            Ok((again.receipt, Some(rows)))
+            let effect = Effect {
+                rows: again.rows.len(),
+                linked: usize::try_from(again.linked).unwrap_or(usize::MAX),
+                shown: again
+                    .rows
+                    .into_iter()
+                    .take(MOST_ROWS)
+                    .map(Into::into)
+                    .collect(),
+            };
+            Ok((again.receipt, Some(effect)))
         }
         Verdict::PartlyRefused(receipt) => Ok((receipt, None)),
-        Verdict::WouldBeRefused(_) => Err(Fault::input(
-            "the database would refuse some of it; which elements is found out when it is done for good",
+        Verdict::Gone => Err(Fault::new(
+            ErrorCode::HistoryPruned,
+            "this call was pruned meanwhile",
         )),
         Verdict::BodyPruned => Err(Fault::new(
             ErrorCode::HistoryPruned,
@@ -148,9 +178,24 @@ fn told(report: Report) -> Result<(Receipt, Option<Vec<ChangedRow>>), Fault> {
     }
 }
 
+/// A description may be as large as a call: one answer does not hold a hundred of them twice.
+fn shown(value: Value) -> Value {
+    match value {
+        Value::String(mut text) => {
+            if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+                text.truncate(end);
+                text.push('…');
+            }
+            Value::String(text)
+        }
+        value => value,
+    }
+}
+
 fn fault_of(error: ReplayError) -> Fault {
     match error {
         ReplayError::Database(error) => error.into(),
+        ReplayError::Unknown(_) | ReplayError::Untold(_) => Fault::internal(error),
         ReplayError::Away => Fault::new(
             ErrorCode::DatabaseAway,
             "the database does not store now; try again later",
@@ -162,8 +207,8 @@ impl From<row::RowChange> for ChangedRow {
     fn from(change: row::RowChange) -> Self {
         let fields = change.fields.into_iter().map(|change| ChangedColumn {
             field: change.field,
-            from: Json(change.from),
-            to: Json(change.to),
+            from: Json(shown(change.from)),
+            to: Json(shown(change.to)),
         });
         Self {
             table: change.table,

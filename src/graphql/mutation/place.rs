@@ -61,7 +61,8 @@ impl PlaceMutation {
 
     /// Takes places out of what `linkPlaces` linked them to: each stands for itself again, with all that was stored
     /// under it, and the rest stays together. What the settings declare has to be taken out there. Gives the buildings
-    /// that the places stand in now, each once; where nothing was linked, nothing changes.
+    /// that the places stand in now, each once; a place that no call ever named is gone with its link. Where nothing was
+    /// linked, nothing changes.
     async fn unlink_places(
         &self,
         context: &Context<'_>,

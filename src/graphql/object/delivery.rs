@@ -36,7 +36,7 @@ pub struct Delivery {
     events: i32,
     /// How many of them were known already.
     duplicates: i32,
-    /// How many elements of it were quarantined.
+    /// How many elements of it are in quarantine now.
     quarantined_count: i32,
     /// When it came first (UTC).
     received_at: DateTime<Utc>,

@@ -7,11 +7,15 @@ mod place;
 mod refusal;
 mod status;
 mod task;
+mod usage;
+mod viewer;
 
 pub use activity::{Activity, Change, Shared};
 pub use delivery::{Delivery, QuarantinedElement};
 pub use incident::Incident;
 pub use place::{Building, Level, Location, PlaceSource, Property, Zone};
 pub use refusal::RefusedCalls;
-pub use status::UnmappedStatus;
+pub use status::{UnmappedStatus, UnmappedStatuses};
 pub use task::{AssetDowntime, Chase, ComplianceAnswer, Note, StatusChange, Task};
+pub use usage::Usage;
+pub use viewer::{Viewer, ViewerClaims};

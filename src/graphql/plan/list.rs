@@ -60,6 +60,28 @@ impl<'a> Loader<'a> {
         Ok(Some(Arc::new(connection)))
     }
 
+    /// Fetches a page of a list that stands by itself, with a filter and an order of its own.
+    pub(in crate::graphql) async fn whole<T: Noun>(
+        &'a self,
+        selected: &Selected<'a>,
+        filter: Filter<Column<T>>,
+        order: Column<T>,
+    ) -> Result<Fetched, Fault> {
+        let order = Order::new([(order, page::Direction::Ascending)], T::KEY);
+        let mark = cursor::mark(&(T::KIND, &filter, &order));
+        let page = page_of(selected, |cursor| listed_position(&mark, cursor, &order))?;
+        let (scope, database) = (self.scope, self.database);
+        let slice = read::page::<T::Entity>(scope, database, &filter, &order, &page).await?;
+        let total = if wants_total::<T>(selected) {
+            read::count::<T::Entity>(scope, database, &filter).await?
+        } else {
+            None
+        };
+        let encode = |position: &Position| cursor::encode(&mark, position);
+        let connection = self.connection::<T>(slice, total, selected, encode).await?;
+        Ok(Some(Arc::new(connection)))
+    }
+
     /// Fetches, for each parent, a page of the rows that name it in `column`.
     pub(in crate::graphql) async fn many<T: Listed>(
         &'a self,

@@ -30,6 +30,7 @@ pub struct Now(pub DateTime<Utc>);
 /// One read: the database, who asks, and when.
 pub struct Loader<'a> {
     pub(super) database: &'a Database,
+    pub(super) viewer: &'a Viewer,
     pub(super) scope: &'a Scope,
     pub(super) now: DateTime<Utc>,
 }
@@ -44,9 +45,11 @@ impl<'a> Loader<'a> {
     /// The read that the field at hand begins.
     pub(super) fn of(context: &'a Context<'a>) -> Result<Self, Fault> {
         let missing = |what| move |_| Fault::internal(format!("a request came without its {what}"));
+        let viewer: &Viewer = context.data().map_err(missing("viewer"))?;
         Ok(Self {
+            viewer,
             database: context.data::<Database>().map_err(missing("database"))?,
-            scope: &context.data::<Viewer>().map_err(missing("viewer"))?.scope,
+            scope: &viewer.scope,
             now: context
                 .data_opt::<Now>()
                 .map_or_else(Utc::now, |Now(now)| *now),

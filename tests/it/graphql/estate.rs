@@ -29,6 +29,8 @@ pub fn now() -> DateTime<Utc> {
 pub struct Estate {
     pub database: Database,
     pub schema: Schema,
+    /// Who asks.
+    pub viewer: Viewer,
     statements: Arc<Mutex<Vec<Statement>>>,
 }
 
@@ -66,6 +68,7 @@ impl Estate {
         Ok(Self {
             database,
             schema,
+            viewer: Viewer::open(),
             statements,
         })
     }
@@ -74,7 +77,7 @@ impl Estate {
         let request = request(query.to_owned(), None, variables).data(Now(now()));
         let response = self
             .schema
-            .execute(request, Viewer::open(), Uuid::nil())
+            .execute(request, self.viewer.clone(), Uuid::nil())
             .await;
         serde_json::from_str(&to_json(&response)).unwrap()
     }

@@ -18,6 +18,11 @@ use crate::domain::id::{self, SiteKey};
 use crate::domain::register::Registers;
 use crate::domain::state::State;
 
+/// In `set_by` of a site: only the operator spoke of it so far.
+const OF_OPERATOR: &str = "operator";
+/// The setter of that: less than any fact's.
+const NOBODY: Setter = Setter(0, 0, 0, uuid::Uuid::nil(), 0);
+
 /// What an activity is filed under, as known now.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Filed {
@@ -38,7 +43,7 @@ pub(super) fn matrix_site(
     property: Option<&str>,
     setter: Setter,
 ) -> SiteId {
-    let site = site(state, &SiteKey::matrix(building));
+    let site = told_site(state, &SiteKey::matrix(building));
     if let Some(code) = property {
         let property = self::property(state, code);
         edit_site(state, site, setter, |row, registers| {
@@ -65,12 +70,12 @@ pub(super) fn describe_site(
     is_change: bool,
     setter: Setter,
 ) -> (SiteId, Vec<Change>) {
-    let site = site(state, &SiteKey::urgent(tenant, &told.code));
+    let site = told_site(state, &SiteKey::urgent(tenant, &told.code));
     let before = state.sites.get(site).cloned();
     let parent = told
         .parent_code
         .clone()
-        .map(|code| self::site(state, &SiteKey::urgent(tenant, &code)));
+        .map(|code| told_site(state, &SiteKey::urgent(tenant, &code)));
     edit_site(state, site, setter, |row, registers| {
         registers.tell("parent_id", &mut row.parent_id, parent, is_change);
         registers.tell("name", &mut row.name, told.name.clone(), is_change);
@@ -128,6 +133,17 @@ pub(super) fn property(state: &mut State, code: &str) -> PropertyId {
                 name: None,
             },
         );
+    }
+    id
+}
+
+/// A site that a fact speaks of: no longer the operator's alone.
+fn told_site(state: &mut State, key: &SiteKey) -> SiteId {
+    let id = site(state, key);
+    let is_of_operator = |row: &&site::Model| row.set_by.0.contains_key(OF_OPERATOR);
+    if let Some(mut row) = state.sites.get(id).filter(is_of_operator).cloned() {
+        row.set_by.0.remove(OF_OPERATOR);
+        state.sites.put(id, row);
     }
     id
 }

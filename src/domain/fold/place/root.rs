@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use entity::{SiteId, place_link, site};
 
+use super::OF_OPERATOR;
 use crate::domain::id::SiteKey;
 use crate::domain::state::State;
 
@@ -62,6 +63,7 @@ pub(super) fn settle(state: &mut State, site: SiteId) {
             row.building_id = building_id;
             row.zone_id = zone_id;
             state.sites.put(member, row);
+            state.stirred.insert(member);
             state.touched_sites.insert(member);
         }
     }
@@ -81,11 +83,33 @@ pub fn declare_places(state: &mut State, links: Vec<(SiteKey, place_link::Model)
         .collect();
     // All of them are known before the first is settled: a site needs the row of its root.
     for key in &keys {
-        super::site(state, key);
+        let is_new = state.sites.get(key.id()).is_none();
+        let id = super::site(state, key);
+        if is_new && let Some(mut row) = state.sites.get(id).cloned() {
+            row.set_by.0.insert(OF_OPERATOR.to_owned(), super::NOBODY);
+            state.sites.put(id, row);
+        }
     }
-    for site in keys.iter().map(SiteKey::id).chain(before) {
+    for site in keys.iter().map(SiteKey::id).chain(before.iter().copied()) {
         state.touched_sites.insert(site);
         settle(state, site);
+    }
+    for site in before {
+        forget(state, site);
+    }
+}
+
+/// Takes away a site that only the operator spoke of, once he speaks of it no more: the calls alone do not tell of it.
+fn forget(state: &mut State, site: SiteId) {
+    let is_named = |link: &place_link::Model| link.site_id == site || link.root_site_id == site;
+    let Some(row) = state.sites.get(site) else {
+        return;
+    };
+    if row.set_by.0.contains_key(OF_OPERATOR) && !state.place_links.values().any(is_named) {
+        let building = key_of(row).building();
+        state.sites.remove(site);
+        state.buildings.remove(building);
+        state.touched_sites.remove(&site);
     }
 }
 

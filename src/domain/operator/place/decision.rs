@@ -1,46 +1,15 @@
-//! The operator's word on places: what the settings declare, and what a mutation declares beside it.
+//! What holds after a decision on places; pure.
 //!
 //! Each site has at most one link, and each link one declarer. The settings go first: a site that they name is linked as
 //! they say, and a mutation adds what they do not name. An import replaces the links of the settings only; it takes over
 //! a site that the settings have begun to name, and leaves all others to the operator.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
-use entity::{Declarer, SiteId, Source, activity, place_link, site};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Statement};
-use uuid::Uuid;
+use entity::{Declarer, SiteId, Source, place_link};
 
-use crate::domain::bulk::{self, Existing, Keys};
+use super::{Links, says};
 use crate::domain::id::{self, SiteKey};
-use crate::domain::{fold, load, store};
-
-/// The links, by the words that name their sites.
-pub type Links = BTreeMap<SiteKey, place_link::Model>;
-
-/// The links as the table has them.
-///
-/// # Errors
-/// What the database says.
-pub async fn held(connection: &impl ConnectionTrait) -> Result<Links, DbErr> {
-    let links = place_link::Entity::find().all(connection).await?;
-    let ids: Vec<Uuid> = links.iter().map(|link| link.site_id.0).collect();
-    let sites = bulk::rows::<site::Entity>(connection, "id IN {0}", &[Keys::Uuids(&ids)]).await?;
-    let keys: BTreeMap<SiteId, SiteKey> = sites
-        .into_iter()
-        .map(|row| {
-            let key = SiteKey {
-                source: row.source,
-                tenant: row.tenant,
-                code: row.code,
-            };
-            (row.id, key)
-        })
-        .collect();
-    // A site is made known before anything is said of it.
-    let named = |link: place_link::Model| Some((keys.get(&link.site_id)?.clone(), link));
-    Ok(links.into_iter().filter_map(named).collect())
-}
 
 /// The links that say what the settings declare; of a site in several places the last says where it stands.
 pub fn declared(places: &[(String, Vec<SiteKey>)], version: i64) -> Links {
@@ -73,12 +42,15 @@ fn link(
 }
 
 /// The version of the next decision.
-pub(super) fn next_version(held: &Links) -> i64 {
+fn next_version(held: &Links) -> i64 {
     held.values().map(|link| link.version).max().unwrap_or(0) + 1
 }
 
 /// What holds once the settings were read again: their links, and the operator's on sites that they do not name.
-pub(super) fn imported(held: &Links, places: &[(String, Vec<SiteKey>)]) -> Links {
+pub(in crate::domain::operator) fn imported(
+    held: &Links,
+    places: &[(String, Vec<SiteKey>)],
+) -> Links {
     let version = next_version(held);
     let mut wanted = declared(places, version);
     for (site, link) in held {
@@ -108,7 +80,7 @@ fn root_all(held: &Links, wanted: &mut Links, version: i64) {
 ///
 /// # Errors
 /// In plain words, where the settings say otherwise.
-pub(super) fn joined(
+pub(in crate::domain::operator) fn joined(
     held: &Links,
     places: &[SiteKey],
     name: Option<&str>,
@@ -172,10 +144,13 @@ pub(super) fn joined(
 ///
 /// # Errors
 /// In plain words, where the settings name one of them.
-pub(super) fn parted(held: &Links, places: &[SiteKey]) -> Result<Links, String> {
+pub(in crate::domain::operator) fn parted(
+    held: &Links,
+    places: &[SiteKey],
+) -> Result<Links, String> {
     if let Some(place) = places.iter().find(|place| is_settled(held, place)) {
         return Err(format!(
-            "the settings name {}: take it out of `[[places]]` there",
+            "the settings name {}: take it out of `[[places]]` there; where no place is left, `places = []` says so",
             words(place)
         ));
     }
@@ -255,43 +230,6 @@ fn keep_versions(held: &Links, wanted: &mut Links) {
             link.version = before.version;
         }
     }
-}
-
-fn says(link: &place_link::Model) -> (SiteId, SiteId, Option<&str>, Declarer) {
-    let name = link.name.as_deref();
-    (link.site_id, link.root_site_id, name, link.declared_by)
-}
-
-/// Replaces the links and moves what they move. Gives the activities that tell of it; none when nothing is said anew.
-pub(in crate::domain) async fn replace(
-    transaction: &impl ConnectionTrait,
-    held: &Links,
-    wanted: Links,
-    at: DateTime<Utc>,
-) -> Result<Option<Vec<activity::Model>>, DbErr> {
-    if held.values().map(says).eq(wanted.values().map(says)) {
-        return Ok(None);
-    }
-    let links = held.values().chain(wanted.values());
-    let sites: BTreeSet<Uuid> = links.map(|link| link.site_id.0).collect();
-    let sites: Vec<Uuid> = sites.into_iter().collect();
-    let rows: Vec<place_link::Model> = wanted.values().cloned().collect();
-    let mut state = load::load_places_of(transaction, &sites).await?;
-    fold::declare_places(&mut state, wanted.into_iter().collect());
-    let activities: Vec<activity::Model> = fold::finish(&mut state, at)
-        .into_iter()
-        .map(|new| activity::Model {
-            recorded_at: at,
-            ..new.row
-        })
-        .collect();
-    store::store(transaction, &state, &activities).await?;
-    let backend = transaction.get_database_backend();
-    transaction
-        .execute_raw(Statement::from_string(backend, "DELETE FROM place_link"))
-        .await?;
-    bulk::write::<place_link::Entity>(transaction, &rows, &[], Existing::Replace).await?;
-    Ok(Some(activities))
 }
 
 #[cfg(test)]
