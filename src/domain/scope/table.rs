@@ -5,7 +5,7 @@
 
 use entity::{
     activity, building, chase, delivery, delivery_body, incident, level, note, property,
-    quarantine, site, status_change, task, zone,
+    quarantine, site, status_change, status_type, task, zone,
 };
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement, UnionType};
 use sea_orm::{ColumnTrait, DbBackend, EntityTrait};
@@ -243,6 +243,25 @@ impl Scoped for activity::Entity {
         let place = reach.leads_into_buildings::<site::Entity>(key, building, SiteId);
         let found = any([place, reach.task_is_in_buildings(TaskId)]);
         Condition::any().add(filed).add(found)
+    }
+}
+
+impl Scoped for status_type::Entity {
+    /// What statuses mean to everybody, to the claimed tenants, and to those that have sites in covered buildings.
+    fn covered(reach: &Reach<'_>) -> Condition {
+        let tenant = status_type::Column::Tenant;
+        let housed = reach.in_buildings(site::Column::BuildingId).map(|within| {
+            Query::select()
+                .expr(site::Column::Tenant.into_expr())
+                .from(site::Entity)
+                .and_where(within)
+                .take()
+        });
+        any([
+            Some(tenant.into_expr().eq("*")),
+            reach.of_tenants(tenant),
+            reach.is_one_of(tenant.into_expr(), housed.into_iter().collect()),
+        ])
     }
 }
 

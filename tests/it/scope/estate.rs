@@ -202,7 +202,7 @@ pub struct Estate {
 impl Estate {
     pub async fn build(test: &TestDatabase) -> anyhow::Result<Self> {
         let server = TestServer::start_with(test, |config| {
-            config.places = places();
+            config.places = Some(places());
             let named = |name: &str| Property {
                 matrix: code_of_property(name),
                 name: of(name, "estate"),

@@ -122,7 +122,7 @@ fn counted(viewer: &Narrow, value: &Value) {
 
 /// The root fields that are told what to find, and those that only operators may ask.
 const TOLD: [&str; 6] = ["building", "incident", "node", "nodes", "task", "zone"];
-const OPERATORS: [&str; 2] = ["deliveries", "unmappedStatuses"];
+const OPERATORS: [&str; 3] = ["deliveries", "unfiledNotes", "unmappedStatuses"];
 
 async fn no_list_leads_out_of_a_scope(test: TestDatabase) -> anyhow::Result<()> {
     let estate = Estate::build(&test).await?;
