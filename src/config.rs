@@ -7,6 +7,7 @@ mod check;
 mod credential;
 mod file;
 mod first_start;
+mod graphql;
 mod issuer;
 mod load;
 mod network;
@@ -23,6 +24,7 @@ use serde::Deserialize;
 
 pub use credential::{EventHub, IotTopic, MatrixCredential, Secret, UrgentCredential};
 pub use first_start::{CREDENTIALS_FILE, Own, make_data_dir, own_credentials};
+pub use graphql::{Graphql, Http};
 pub use issuer::{Issuer, IssuerKeys};
 pub use load::{Flags, Loaded, Sources, load};
 pub use network::{Network, ProxyHeader};
@@ -75,7 +77,7 @@ pub struct Config {
     pub log: String,
     /// How long the head of a call may take to arrive, in seconds. Also how long a connection is kept between calls.
     pub head_seconds: u32,
-    /// How long the body of a call of a webhook may take to arrive, in seconds.
+    /// How long the body of a call of a webhook or of `/graphql` may take to arrive, in seconds.
     pub body_seconds: u32,
     /// How many connections each address that is listened on takes at once; further ones wait until one has ended. Live
     /// subscriptions count. The process needs as many file descriptors (`ulimit -n`).
@@ -104,6 +106,8 @@ pub struct Config {
     pub writer: Writer,
     /// The live feed.
     pub feed: Feed,
+    /// Who may ask `/graphql` by a browser, and how it is answered.
+    pub http: Http,
     /// The limits of `/graphql`.
     pub graphql: Graphql,
     /// How long what is kept.
@@ -220,22 +224,6 @@ pub struct Feed {
     pub heartbeat_milliseconds: u32,
 }
 
-/// The limits of `/graphql`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Graphql {
-    /// How deep selections may be nested.
-    pub max_depth: usize,
-    /// The highest cost of one operation: about one for each field of each object that it may return.
-    pub max_complexity: usize,
-    /// The longest request body, in bytes.
-    pub max_body_bytes: usize,
-    /// How long one request, or one event of a subscription, may take, in seconds.
-    pub timeout_seconds: u32,
-    /// Whether the schema can be asked for. GraphiQL needs it.
-    pub introspection: bool,
-}
-
 /// How long what is kept. Without an age it is kept for ever.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -278,6 +266,7 @@ impl Default for Config {
             oauth: Oauth::default(),
             writer: Writer::default(),
             feed: Feed::default(),
+            http: Http::default(),
             graphql: Graphql::default(),
             retention: Retention::default(),
             places: None,
@@ -346,18 +335,6 @@ impl Default for Feed {
             poll_milliseconds: 2_000,
             buffer: 4096,
             heartbeat_milliseconds: 20_000,
-        }
-    }
-}
-
-impl Default for Graphql {
-    fn default() -> Self {
-        Self {
-            max_depth: 16,
-            max_complexity: 200_000,
-            max_body_bytes: 256 * 1024,
-            timeout_seconds: 10,
-            introspection: true,
         }
     }
 }

@@ -30,7 +30,9 @@ use crate::domain::operator::Operator;
 use crate::domain::writer::{Clock, Limits, Writer};
 use crate::domain::{migrate, operator};
 use crate::feed::{self, Tail};
+use crate::graphql::document::Documents;
 use crate::graphql::{Schema, limits};
+use crate::http::cors::Cors;
 use crate::http::guard::Guard;
 use crate::http::health::Readiness;
 use crate::http::webhook::Intake;
@@ -108,6 +110,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         .transpose()
         .context("the certificate (settings: `tls`)")?
         .unzip();
+    let documents = documents(&config).context("the trusted documents")?;
     let database = Database::open(config.database_url().expose_secret(), READERS)
         .await
         .context("the database")?;
@@ -225,6 +228,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         clock,
         intake: Arc::clone(&intake),
     });
+    let cors = Cors::new(config.http.cors_origins.iter().cloned());
     let schema = Schema::new(
         database.readers.clone(),
         Some(tail),
@@ -232,13 +236,17 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         Some(replay),
         Some(refusals),
         graphql_limits(&config),
-    );
+    )
+    .with_documents(documents);
     let (open, mut all_closed) = mpsc::channel(1);
     let (goodbye, goodbyes) = watch::channel(false);
     let sockets = Sockets::new(schema.clone(), goodbyes, open);
     let face = graphql::Face {
         schema,
         max_body_bytes: config.graphql.max_body_bytes,
+        body_timeout: Duration::from_secs(config.body_seconds.into()),
+        cors: cors.clone(),
+        compression: config.http.compression,
     };
     let http_parts = http::Parts {
         intake,
@@ -246,7 +254,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         face,
         sockets,
         readiness: readiness(&database, writer),
-        guard: Guard::new(address),
+        guard: Guard::new(address, cors),
     };
     let patience = Patience {
         head: Duration::from_secs(config.head_seconds.into()),
@@ -388,12 +396,33 @@ fn feed_settings(config: &Config) -> feed::Settings {
 
 fn graphql_limits(config: &Config) -> limits::Limits {
     limits::Limits {
+        document_bytes: config.graphql.max_document_bytes,
+        tokens: config.graphql.max_tokens,
         depth: config.graphql.max_depth,
-        complexity: config.graphql.max_complexity,
+        cost: config.graphql.max_cost,
+        fields: config.graphql.max_fields,
+        aliases: config.graphql.max_aliases,
+        directives: config.graphql.max_directives,
+        list: config.graphql.max_list,
+        values: config.graphql.max_values,
         introspection: config.graphql.introspection,
         timeout: Duration::from_secs(config.graphql.timeout_seconds.into()),
-        ..limits::Limits::default()
+        show_usage: config.graphql.show_usage,
     }
+}
+
+/// The documents that requests may name.
+fn documents(config: &Config) -> anyhow::Result<Documents> {
+    let Some(path) = &config.graphql.trusted_documents else {
+        return Ok(Documents::registered(config.graphql.persisted_documents));
+    };
+    let shown = path.display().to_string();
+    let manifest = std::fs::read_to_string(path).with_context(|| shown.clone())?;
+    let documents = Documents::trusted(&manifest, &graphql_limits(config))
+        .map_err(|why| anyhow!("{shown}: {why}"))?;
+    let count = documents.trusted_count();
+    tracing::info!(manifest = shown, count, "only trusted documents are run");
+    Ok(documents)
 }
 
 fn readiness(database: &Database, writer: Writer) -> Readiness {

@@ -19,6 +19,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         credential::names,
         credential::matrix,
         credential::urgent,
+        super::graphql::check,
         super::issuer::check,
         super::signing_key::check,
     ];
@@ -112,13 +113,6 @@ fn bounds(config: &Config) -> Result<(), String> {
             "feed.heartbeat_milliseconds",
             config.feed.heartbeat_milliseconds as usize,
         ),
-        ("graphql.max_depth", config.graphql.max_depth),
-        ("graphql.max_complexity", config.graphql.max_complexity),
-        ("graphql.max_body_bytes", config.graphql.max_body_bytes),
-        (
-            "graphql.timeout_seconds",
-            config.graphql.timeout_seconds as usize,
-        ),
     ];
     let ages = [
         ("retention.bodies_days", config.retention.bodies_days),
@@ -142,7 +136,8 @@ fn bounds(config: &Config) -> Result<(), String> {
     let ages = ages
         .iter()
         .filter_map(|(name, age)| Some((*name, (*age)? as usize)));
-    let counts: Vec<(&str, usize)> = counts.into_iter().chain(ages).collect();
+    let counts = counts.into_iter().chain(super::graphql::counts(config));
+    let counts: Vec<(&str, usize)> = counts.chain(ages).collect();
     if let Some((name, _)) = counts.iter().find(|(_, value)| *value == 0) {
         return Err(format!("`{name}` is 0 and must be at least 1"));
     }

@@ -126,13 +126,21 @@ impl<C: ColumnTrait> Filter<C> {
 
     /// Its reading as SQL. Relative times must have been fixed with [`Filter::at`].
     pub fn to_condition(&self) -> Condition {
-        self.condition(false)
+        self.condition(&|_| None, false)
     }
 
-    fn condition(&self, negated: bool) -> Condition {
+    /// Its reading as SQL for somebody to whom a column is null unless the condition `shown` gives for it holds.
+    pub fn to_condition_where(&self, shown: &dyn Fn(C) -> Option<Condition>) -> Condition {
+        self.condition(shown, false)
+    }
+
+    fn condition(&self, shown: &dyn Fn(C) -> Option<Condition>, negated: bool) -> Condition {
         match self {
-            Self::Not(filter) => filter.condition(!negated),
-            Self::Is(column, test) => test.condition(*column, negated),
+            Self::Not(filter) => filter.condition(shown, !negated),
+            Self::Is(column, test) => match shown(*column) {
+                None => test.condition(*column, negated),
+                Some(shown) => test.condition_where(*column, shown, negated),
+            },
             // De Morgan: negation is pushed down to the questions, where null is dealt with.
             Self::All(filters) | Self::Any(filters) => {
                 if filters.is_empty() {
@@ -145,9 +153,9 @@ impl<C: ColumnTrait> Filter<C> {
                 } else {
                     Condition::any()
                 };
-                filters
-                    .iter()
-                    .fold(start, |sum, filter| sum.add(filter.condition(negated)))
+                filters.iter().fold(start, |sum, filter| {
+                    sum.add(filter.condition(shown, negated))
+                })
             }
         }
     }
@@ -240,6 +248,22 @@ impl Test {
             (Self::StartsWith(start), _) => return starts_with(column, start, negated),
         };
         or_null(Condition::any().add(asked), column, negated)
+    }
+
+    /// The question to a column that is null where `shown` does not hold.
+    fn condition_where(
+        &self,
+        column: impl ColumnTrait,
+        shown: Condition,
+        negated: bool,
+    ) -> Condition {
+        let asked = self.condition(column, negated);
+        // Asked of null, `IsNull` is true and all else false.
+        if matches!(self, Self::IsNull) == negated {
+            Condition::all().add(shown).add(asked)
+        } else {
+            Condition::any().add(shown.not()).add(asked)
+        }
     }
 
     pub(super) fn holds(&self, value: &Key) -> bool {

@@ -2,13 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use entity::activity;
-use sea_orm::sea_query::Condition;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     Statement,
 };
 
-use super::scope::Scope;
+use super::activity::filter::Filter;
 
 /// The setting that holds the seq up to which the history was pruned: seqs have gaps, it cannot be inferred.
 pub(super) const PRUNED_THROUGH: &str = "pruned_through_seq";
@@ -32,23 +31,21 @@ pub async fn tip(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
     }
 }
 
-/// The activities with `after < seq <= through` for which `condition` holds, in seq order, at most `limit`.
+/// The activities with `after < seq <= through` that `filter` lets through, in seq order, at most `limit`.
 ///
 /// # Errors
 /// What the database says.
 pub async fn page(
     connection: &impl ConnectionTrait,
-    scope: &Scope,
-    condition: Condition,
+    filter: &Filter,
     after: i64,
     through: i64,
     limit: u64,
 ) -> Result<Vec<activity::Model>, DbErr> {
-    let Scope::All = scope;
     activity::Entity::find()
         .filter(activity::Column::Seq.gt(after))
         .filter(activity::Column::Seq.lte(through))
-        .filter(condition)
+        .filter(filter.to_condition())
         .order_by_asc(activity::Column::Seq)
         .limit(limit)
         .all(connection)

@@ -1,10 +1,12 @@
 //! The reads that all nouns share, set-based: one statement for a page, for the rows of a key set, for the first N
-//! of each of many parents. No statement here runs once per row.
+//! of each of many parents. No statement here runs once per row, and none without asking what the viewer may see.
 
-use std::collections::HashMap;
+pub(super) mod keys;
+
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::sea_query::{
-    Condition, Expr, ExprTrait, Func, IntoCondition, JoinType, Query, SelectStatement,
+    Condition, Expr, ExprTrait, IntoCondition, JoinType, Query, SelectStatement,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, Iterable,
@@ -14,16 +16,40 @@ use uuid::Uuid;
 
 use super::filter::Filter;
 use super::page::{Order, Page, Slice};
-use super::scope::Scope;
+use super::scope::{Reach, Scope, Scoped};
+pub(super) use keys::Keys;
 
 /// A count stops here: nobody waits for the exact number of a very long list.
 pub const COUNT_LIMIT: u64 = 10_000;
 
 /// What of a table a viewer may see.
-pub fn visible(scope: &Scope) -> Condition {
+pub(super) fn visible<E: Scoped>(scope: &Scope, backend: DbBackend) -> Condition {
     match scope {
+        Scope::Operator => Condition::all(),
+        _ if E::FOR_OPERATORS => no(),
         Scope::All => Condition::all(),
+        Scope::Claims(claims) => E::covered(&Reach::new(claims, backend)),
     }
+}
+
+/// The rows that a viewer may see and for which `filter` holds. What the viewer would not be shown of a row is null to
+/// the filter too, or asking would tell it.
+pub(super) fn asked<E: Scoped>(
+    scope: &Scope,
+    backend: DbBackend,
+    filter: &Filter<E::Column>,
+) -> Condition {
+    let filter = match scope {
+        Scope::Operator | Scope::All => filter.to_condition(),
+        Scope::Claims(claims) => {
+            let reach = Reach::new(claims, backend);
+            filter.to_condition_where(&|column| E::shown(&reach, column))
+        }
+    };
+    // A condition of alternatives would take `filter` for one more of them.
+    Condition::all()
+        .add(visible::<E>(scope, backend))
+        .add(filter)
 }
 
 /// One page of a list.
@@ -38,12 +64,25 @@ pub async fn page<E>(
     page: &Page,
 ) -> Result<Slice<E::Model>, DbErr>
 where
+    E: Scoped,
+    E::Model: ModelTrait<Entity = E>,
+{
+    let backend = connection.get_database_backend();
+    page_of::<E>(connection, asked::<E>(scope, backend, filter), order, page).await
+}
+
+/// One page of the rows for which `condition` holds.
+pub(super) async fn page_of<E>(
+    connection: &impl ConnectionTrait,
+    condition: Condition,
+    order: &Order<E::Column>,
+    page: &Page,
+) -> Result<Slice<E::Model>, DbErr>
+where
     E: EntityTrait,
     E::Model: ModelTrait<Entity = E>,
 {
-    let mut query = E::find()
-        .filter(visible(scope))
-        .filter(filter.to_condition());
+    let mut query = E::find().filter(condition);
     page.apply(QueryTrait::query(&mut query), order);
     Ok(page.cut(query.all(connection).await?, order))
 }
@@ -52,16 +91,22 @@ where
 ///
 /// # Errors
 /// What the database says.
-pub async fn count<E: EntityTrait>(
+pub async fn count<E: Scoped>(
     scope: &Scope,
     connection: &impl ConnectionTrait,
     filter: &Filter<E::Column>,
 ) -> Result<Option<u64>, DbErr> {
+    let backend = connection.get_database_backend();
+    count_where::<E>(connection, asked::<E>(scope, backend, filter)).await
+}
+
+/// How many rows there are for which `condition` holds; null beyond [`COUNT_LIMIT`].
+pub(super) async fn count_where<E: EntityTrait>(
+    connection: &impl ConnectionTrait,
+    condition: Condition,
+) -> Result<Option<u64>, DbErr> {
     let total = Query::select()
-        .expr_as(
-            counted::<E>(visible(scope).add(filter.to_condition())),
-            "total",
-        )
+        .expr_as(counted::<E>(condition), "total")
         .take();
     let row = connection.query_one(&total).await?;
     let total = row.map_or(Ok(0), |row| row.try_get::<i64>("", "total"))?;
@@ -72,7 +117,7 @@ pub async fn count<E: EntityTrait>(
 ///
 /// # Errors
 /// What the database says.
-pub async fn by_keys<E: EntityTrait>(
+pub async fn by_keys<E: Scoped>(
     scope: &Scope,
     connection: &impl ConnectionTrait,
     column: E::Column,
@@ -81,9 +126,10 @@ pub async fn by_keys<E: EntityTrait>(
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let keys = Keys::new(connection.get_database_backend(), keys);
+    let backend = connection.get_database_backend();
+    let keys = Keys::new(backend, keys);
     E::find()
-        .filter(visible(scope))
+        .filter(visible::<E>(scope, backend))
         .filter(keys.hold(column.into_expr()))
         .all(connection)
         .await
@@ -103,7 +149,7 @@ pub async fn children<E>(
     page: &Page,
 ) -> Result<HashMap<Uuid, Slice<E::Model>>, DbErr>
 where
-    E: EntityTrait,
+    E: Scoped,
     E::Model: ModelTrait<Entity = E>,
 {
     if parents.is_empty() {
@@ -112,9 +158,8 @@ where
     let backend = connection.get_database_backend();
     let keys = Keys::new(backend, parents);
     let mut query = E::find()
-        .filter(visible(scope))
-        .filter(parent.into_expr().eq(keys.each()))
-        .filter(filter.to_condition());
+        .filter(asked::<E>(scope, backend, filter))
+        .filter(parent.into_expr().eq(keys.each()));
     page.apply(QueryTrait::query(&mut query), order);
     let mut inner = query.into_query();
     let mut outer = keys.select();
@@ -140,7 +185,7 @@ where
 ///
 /// # Errors
 /// What the database says.
-pub async fn count_children<E: EntityTrait>(
+pub async fn count_children<E: Scoped>(
     scope: &Scope,
     connection: &impl ConnectionTrait,
     parent: E::Column,
@@ -150,13 +195,36 @@ pub async fn count_children<E: EntityTrait>(
     if parents.is_empty() {
         return Ok(HashMap::new());
     }
-    let keys = Keys::new(connection.get_database_backend(), parents);
-    let condition = visible(scope)
-        .add(parent.into_expr().eq(keys.each()))
-        .add(filter.to_condition());
+    let backend = connection.get_database_backend();
+    let keys = Keys::new(backend, parents);
+    let condition = asked::<E>(scope, backend, filter).add(parent.into_expr().eq(keys.each()));
     let mut outer = keys.select();
     outer.expr_as(counted::<E>(condition), "total");
     totals(connection, &outer).await
+}
+
+/// Which of the rows with these `keys` the viewer may see, by key.
+///
+/// # Errors
+/// What the database says.
+pub async fn seen<E: Scoped>(
+    scope: &Scope,
+    connection: &impl ConnectionTrait,
+    keys: &[Uuid],
+) -> Result<HashSet<Uuid>, DbErr> {
+    if keys.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let backend = connection.get_database_backend();
+    let key = primary_key::<E>();
+    let query = Query::select()
+        .expr_as(key.into_expr(), "key")
+        .from(E::default())
+        .and_where(Keys::new(backend, keys).hold(key.into_expr()))
+        .cond_where(visible::<E>(scope, backend))
+        .take();
+    let rows = connection.query_all(&query).await?;
+    rows.iter().map(|row| row.try_get("", "key")).collect()
 }
 
 /// Runs a statement that tells `parent_` and the columns of a row, and sorts the rows into pages.
@@ -221,6 +289,10 @@ pub(super) fn yes() -> Condition {
     Expr::cust("1=1").into_condition()
 }
 
+pub(super) fn no() -> Condition {
+    Expr::cust("1=0").into_condition()
+}
+
 pub(super) fn primary_key<E: EntityTrait>() -> E::Column {
     #[expect(
         clippy::expect_used,
@@ -230,78 +302,6 @@ pub(super) fn primary_key<E: EntityTrait>() -> E::Column {
         .next()
         .map(PrimaryKeyToColumn::into_column)
         .expect("an entity has a primary key")
-}
-
-/// A set of ids as one parameter: one prepared statement serves any number of them.
-pub(super) struct Keys {
-    backend: DbBackend,
-    literal: String,
-}
-
-impl Keys {
-    pub(super) fn new(backend: DbBackend, keys: &[Uuid]) -> Self {
-        let mut keys: Vec<Uuid> = keys.to_vec();
-        keys.sort_unstable();
-        keys.dedup();
-        let (open, quote, close) = match backend {
-            DbBackend::Sqlite => ('[', "\"", ']'),
-            _ => ('{', "", '}'),
-        };
-        let mut literal = String::with_capacity(keys.len() * 40 + 2);
-        literal.push(open);
-        for (index, key) in keys.iter().enumerate() {
-            if index > 0 {
-                literal.push(',');
-            }
-            literal.push_str(quote);
-            literal.push_str(&key.hyphenated().to_string());
-            literal.push_str(quote);
-        }
-        literal.push(close);
-        Self { backend, literal }
-    }
-
-    /// `field` is one of the keys.
-    fn hold(&self, field: Expr) -> Expr {
-        match self.backend {
-            DbBackend::Sqlite => {
-                let keys = Query::select()
-                    .expr(self.each())
-                    .from_function(self.function(), "p")
-                    .take();
-                field.in_subquery(keys)
-            }
-            _ => field.eq(Expr::FunctionCall(Func::cust("any").arg(self.array()))),
-        }
-    }
-
-    /// The statement that tells each key as `parent_`, to be joined with what belongs to it.
-    pub(super) fn select(&self) -> SelectStatement {
-        Query::select()
-            .expr_as(self.each(), "parent_")
-            .from_function(self.function(), "p")
-            .take()
-    }
-
-    /// The key at hand, in a statement that begins with [`Keys::select`].
-    pub(super) fn each(&self) -> Expr {
-        match self.backend {
-            // sqlx binds ids as blobs, and JSON has none.
-            DbBackend::Sqlite => Expr::cust(r#"unhex("p"."value", '-')"#),
-            _ => Expr::col(("p", "p")),
-        }
-    }
-
-    fn function(&self) -> sea_orm::sea_query::FunctionCall {
-        match self.backend {
-            DbBackend::Sqlite => Func::cust("json_each").arg(Expr::val(self.literal.clone())),
-            _ => Func::cust("unnest").arg(self.array()),
-        }
-    }
-
-    fn array(&self) -> Expr {
-        Expr::val(self.literal.clone()).cast_as("uuid[]")
-    }
 }
 
 /// `CROSS JOIN table AS alias`: SQLite keeps the order of a CROSS JOIN, so the keys stay the outer loop.

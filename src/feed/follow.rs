@@ -19,7 +19,6 @@ use tokio::time::Instant;
 use super::tail::Tail;
 use crate::domain::activity::filter::Filter;
 use crate::domain::journal;
-use crate::domain::scope::Scope;
 
 /// How many activities one read of the backlog takes.
 const PAGE: u64 = 200;
@@ -56,10 +55,8 @@ pub enum FeedError {
 pub struct Follow {
     /// The seq after which to start; from now when absent. One ahead of this node waits until the node is there.
     pub after: Option<i64>,
-    /// What is sent.
+    /// What is sent: of what the viewer may see, what it asks for.
     pub filter: Filter,
-    /// What the viewer may see.
-    pub scope: Scope,
 }
 
 /// The stream of a subscriber. It ends when the tail ends.
@@ -144,8 +141,7 @@ async fn backlog(
     after: i64,
     through: i64,
 ) -> Result<(Vec<activity::Model>, i64), DbErr> {
-    let condition = follow.filter.to_condition();
-    let page = journal::page(readers, &follow.scope, condition, after, through, PAGE).await?;
+    let page = journal::page(readers, &follow.filter, after, through, PAGE).await?;
     // Asked after the page was read: what was pruned by then may be missing in it.
     Ok((page, journal::pruned_through(readers).await?))
 }

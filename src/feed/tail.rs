@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use entity::activity;
-use sea_orm::sea_query::Condition;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
+use crate::domain::activity::filter::Filter;
 use crate::domain::journal;
-use crate::domain::scope::Scope;
 
 /// How many activities one read takes.
 const PAGE: u64 = 500;
@@ -120,15 +119,7 @@ async fn advance(
     activities: &broadcast::Sender<Arc<activity::Model>>,
 ) -> Result<bool, DbErr> {
     let after = *tip.borrow();
-    let page = journal::page(
-        readers,
-        &Scope::All,
-        Condition::all(),
-        after,
-        i64::MAX,
-        PAGE,
-    )
-    .await?;
+    let page = journal::page(readers, &Filter::everything(), after, i64::MAX, PAGE).await?;
     let Some(last) = page.last() else {
         return Ok(false);
     };

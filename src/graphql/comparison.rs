@@ -7,6 +7,7 @@ use super::enums::{
 };
 use super::error::Fault;
 use super::id;
+use super::limits::Limit;
 use super::moment::Moment;
 use super::text;
 use crate::domain::filter::{Filter, Operand, Test};
@@ -53,12 +54,7 @@ impl<C: ColumnTrait> Questions<C> {
 
     fn list(mut self, keys: Option<Vec<Key>>, negated: bool) -> Result<Self, Fault> {
         if let Some(keys) = keys {
-            if keys.len() > LONGEST_LIST {
-                return Err(Fault::limit(format!(
-                    "a list in a filter may have {LONGEST_LIST} values, this one has {}",
-                    keys.len()
-                )));
-            }
+            Limit::List.check(LONGEST_LIST, keys.len())?;
             let one_of = Filter::Is(self.0, Test::In(keys));
             self.1.push(if negated {
                 Filter::Not(Box::new(one_of))

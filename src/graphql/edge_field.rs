@@ -116,8 +116,13 @@ pub(super) fn field(
 pub(super) fn costly<const COST: usize>(
     (name, mut field): (String, MetaField),
 ) -> (String, MetaField) {
-    field.compute_complexity = Some(|_, _, _, below| Ok(below.saturating_add(COST)));
+    field.compute_complexity = Some(|_, _, _, below| Ok(bounded(below.saturating_add(COST - 1))));
     (name, field)
+}
+
+/// The cost of a field with what is below it. The library adds these up without looking for an overflow.
+pub(super) fn bounded(below: usize) -> usize {
+    below.saturating_add(1).min(u32::MAX as usize)
 }
 
 fn connection<T: OutputType>(
@@ -138,7 +143,7 @@ fn connection<T: OutputType>(
             .or(size("last"))
             .unwrap_or(super::plan::DEFAULT_PAGE);
         let size = usize::try_from(size.clamp(1, super::plan::LARGEST_PAGE)).unwrap_or(1);
-        Ok(1 + below.saturating_mul(size))
+        Ok(bounded(below.saturating_mul(size)))
     });
     (name, field)
 }

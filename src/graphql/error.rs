@@ -4,6 +4,7 @@
 use async_graphql::{Enum, ErrorExtensionValues, ServerError};
 use uuid::Uuid;
 
+use super::limits::{Excess, Limit};
 use crate::domain::failure;
 use crate::domain::table::DbErr;
 
@@ -18,8 +19,17 @@ pub enum ErrorCode {
     CursorExpired,
     /// What was asked for is no longer kept.
     HistoryPruned,
-    /// The request asks for more than is allowed at once.
+    /// What was asked for is for operators only.
+    Forbidden,
+    /// The request asks for more than is allowed at once: `extensions.limit` names the limit, `extensions.most` is its
+    /// value, and `extensions.asked` what was asked, where that is known.
     LimitExceeded,
+    /// No document is registered under this hash, or no longer: send it once more with its text.
+    PersistedQueryNotFound,
+    /// This server keeps no documents: send the text each time.
+    PersistedQueryNotSupported,
+    /// This server runs only the documents of its manifest, and this is none of them.
+    DocumentNotTrusted,
     /// The database does not answer now; the same request may succeed later.
     DatabaseAway,
     /// A fault of caretaker; `extensions.faultId` finds it in its log.
@@ -28,12 +38,16 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::BadInput,
         Self::CursorInvalid,
         Self::CursorExpired,
         Self::HistoryPruned,
+        Self::Forbidden,
         Self::LimitExceeded,
+        Self::PersistedQueryNotFound,
+        Self::PersistedQueryNotSupported,
+        Self::DocumentNotTrusted,
         Self::DatabaseAway,
         Self::Internal,
     ];
@@ -45,7 +59,11 @@ impl ErrorCode {
             Self::CursorInvalid => "CURSOR_INVALID",
             Self::CursorExpired => "CURSOR_EXPIRED",
             Self::HistoryPruned => "HISTORY_PRUNED",
+            Self::Forbidden => "FORBIDDEN",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
+            Self::DocumentNotTrusted => "DOCUMENT_NOT_TRUSTED",
             Self::DatabaseAway => "DATABASE_AWAY",
             Self::Internal => "INTERNAL",
         }
@@ -61,6 +79,8 @@ pub struct Fault {
     pub message: String,
     /// What else the reader is told: name and value.
     pub detail: Option<(&'static str, String)>,
+    /// The limit that was passed, when it is known.
+    pub excess: Option<Excess>,
 }
 
 impl Fault {
@@ -70,6 +90,7 @@ impl Fault {
             code,
             message: message.into(),
             detail: None,
+            excess: None,
         }
     }
 
@@ -78,20 +99,32 @@ impl Fault {
         Self::new(ErrorCode::BadInput, message)
     }
 
-    /// The request is too large.
+    /// The request is too large, in words of its own.
     pub fn limit(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::LimitExceeded, message)
+    }
+
+    /// The request asks for more than a limit allows.
+    pub fn over(limit: Limit, most: usize, asked: impl Into<Option<usize>>) -> Self {
+        let excess = Excess {
+            limit,
+            most,
+            asked: asked.into(),
+        };
+        Self {
+            excess: Some(excess),
+            ..Self::new(ErrorCode::LimitExceeded, excess.to_string())
+        }
     }
 
     /// Caretaker is wrong: `what` goes to the log, an id to the reader.
     pub fn internal(what: impl std::fmt::Display) -> Self {
         let id = Uuid::new_v4().to_string();
         tracing::error!(fault = %id, "a read failed: {what}");
+        let message = "an internal fault; the log of caretaker has its cause under the fault id";
         Self {
-            code: ErrorCode::Internal,
-            message: "an internal fault; the log of caretaker has its cause under the fault id"
-                .to_owned(),
             detail: Some(("faultId", id)),
+            ..Self::new(ErrorCode::Internal, message)
         }
     }
 
@@ -99,6 +132,13 @@ impl Fault {
         extensions.set("code", self.code.name());
         if let Some((name, value)) = &self.detail {
             extensions.set(name, value.clone());
+        }
+        if let Some(excess) = &self.excess {
+            extensions.set("limit", excess.limit.name());
+            extensions.set("most", excess.most);
+            if let Some(asked) = excess.asked {
+                extensions.set("asked", asked);
+            }
         }
     }
 
@@ -134,36 +174,76 @@ impl From<Fault> for async_graphql::Error {
     }
 }
 
-/// How the library words its limits, and what a reader can do.
-const LIMITS: [(&str, &str); 4] = [
-    (
-        "too complex",
-        "the request asks for too much at once: take smaller pages (`first`) or fewer lists within lists",
-    ),
-    ("too deep", "the request nests too deeply"),
-    ("recursion depth", "the document nests too deeply"),
-    (
-        "number of directives",
-        "a field of the document has too many directives",
-    ),
+/// How the library words that a request is too costly.
+const TOO_COSTLY: &str = "Query is too complex.";
+
+/// Whether the library refused a request for its cost.
+pub(super) fn is_too_costly(errors: &[ServerError]) -> bool {
+    errors.iter().any(|error| error.message == TOO_COSTLY)
+}
+
+/// How many characters of an error's words are told: the library names what it does not know, however long.
+const LONGEST: usize = 300;
+
+/// Before which the library repeats a value, and what stands there instead.
+const REPEATS: [(&str, &str); 3] = [
+    (", found ", ""),
+    (" contain value ", " contain the value given"),
+    (" contain the value ", " contain the value given"),
 ];
+
+/// The library's words without the value that they repeat: it may be a secret that slipped into the wrong place.
+pub(super) fn without_value(message: &str) -> String {
+    let found = REPEATS
+        .iter()
+        .find_map(|(mark, instead)| Some((message.split_once(mark)?, instead)));
+    let Some(((before, rest), instead)) = found else {
+        return message.to_owned();
+    };
+    let place = rest.rfind(" (occurred while parsing ");
+    let place = place.map_or("", |place| &rest[place..]);
+    format!("{before}{instead}{place}")
+}
 
 /// Gives every error of a response a code and the id of the request.
 pub fn complete(errors: &mut [ServerError], request_id: Uuid) {
     for error in errors {
         let extensions = error.extensions.get_or_insert_default();
         if extensions.get("code").is_none() {
-            // Without a code it is the library's own: one of its limits, or else syntax, validation or a variable.
-            let limit = LIMITS
-                .iter()
-                .find(|(words, _)| error.message.contains(words));
-            if let Some((_, advice)) = limit {
-                (*advice).clone_into(&mut error.message);
-                extensions.set("code", ErrorCode::LimitExceeded.name());
-            } else {
-                extensions.set("code", ErrorCode::BadInput.name());
-            }
+            // Without a code it is the library's own: syntax, validation or a variable.
+            extensions.set("code", ErrorCode::BadInput.name());
+            error.message = without_value(&error.message);
+        }
+        if let Some((end, _)) = error.message.char_indices().nth(LONGEST) {
+            error.message.truncate(end);
+            error.message.push('…');
         }
         extensions.set("requestId", request_id.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_is_repeated() {
+        for (message, said) in [
+            (
+                "Expected input type \"A\", found \"x, found y\". (occurred while parsing \"B\")",
+                "Expected input type \"A\" (occurred while parsing \"B\")",
+            ),
+            (
+                "Enumeration type does not contain value \"x\".",
+                "Enumeration type does not contain the value given",
+            ),
+            (
+                "enumeration type \"A\" does not contain the value \"x\"",
+                "enumeration type \"A\" does not contain the value given",
+            ),
+            ("Unknown field", "Unknown field"),
+        ] {
+            assert_eq!(without_value(message), said);
+        }
     }
 }

@@ -9,13 +9,10 @@ use super::comparison::{
     StringComparison, TaskKindComparison, TimeComparison, WorkStateComparison,
 };
 use super::error::Fault;
+use super::limits::{DEEPEST_FILTER, Limit, WIDEST_FILTER};
 use crate::domain::filter::Filter;
 use crate::domain::{self, status_type};
 
-/// How deep `and`, `or` and `not` may nest.
-const DEEPEST: usize = 5;
-/// How many filters `and` and `or` may combine.
-const WIDEST: usize = 20;
 /// How many values a filter may compare with in all.
 const MOST_VALUES: usize = 500;
 
@@ -33,12 +30,7 @@ pub trait FilterInput {
         Self: Sized,
     {
         let meaning = self.meaning_at(0)?;
-        let values = meaning.values();
-        if values > MOST_VALUES {
-            return Err(Fault::limit(format!(
-                "a filter compares with at most {MOST_VALUES} values in all, this one with {values}"
-            )));
-        }
+        Limit::Values.check(MOST_VALUES, meaning.values())?;
         Ok(meaning)
     }
 
@@ -56,12 +48,7 @@ fn combined<F: FilterInput>(
     let Some(filters) = filters else {
         return Ok(None);
     };
-    if filters.len() > WIDEST {
-        return Err(Fault::limit(format!(
-            "`and` and `or` combine at most {WIDEST} filters, here are {}",
-            filters.len()
-        )));
-    }
+    Limit::Combined.check(WIDEST_FILTER, filters.len())?;
     let meanings = filters
         .into_iter()
         .map(|filter| filter.meaning_at(depth + 1));
@@ -90,9 +77,7 @@ macro_rules! filters {
             type Column = $noun::Column;
 
             fn meaning_at(self, depth: usize) -> Result<Filter<Self::Column>, Fault> {
-                if depth > DEEPEST {
-                    return Err(Fault::limit(format!("a filter nests at most {DEEPEST} deep")));
-                }
+                Limit::FilterDepth.check(DEEPEST_FILTER, depth)?;
                 let mut all = Vec::new();
                 $(if let Some(comparison) = self.$field {
                     all.push(comparison.ask($noun::Column::$column)?);
@@ -205,7 +190,8 @@ filters! {
         is_open = status_type::filter::open,
     }
 
-    /// Narrows the feed. What an activity is filed under is what was known when it was recorded.
+    /// Narrows the feed. What an activity is filed under is what was known when it was recorded. For a viewer with claims
+    /// an unclaimed property counts as null, and so does the incident of an Urgent task.
     ActivityFilter of activity {
         /// What it tells.
         kind: ActivityKindComparison = Kind,

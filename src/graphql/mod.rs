@@ -7,6 +7,7 @@ mod by;
 pub mod comparison;
 pub mod connection;
 pub mod cursor;
+pub mod document;
 mod edge;
 mod edge_field;
 pub mod enums;
@@ -21,6 +22,8 @@ pub mod object;
 pub mod order;
 pub mod plan;
 pub mod query;
+mod request;
+mod response;
 mod schema;
 pub mod selection;
 mod slot;
@@ -29,7 +32,9 @@ mod text;
 pub mod variables;
 
 pub use plan::Now;
-pub use schema::{Schema, is_refused, request, sdl, to_json};
+pub use request::{of as request_of, request};
+pub use response::{is_refused, to_json};
+pub use schema::{Schema, sdl};
 
 #[cfg(test)]
 mod tests;

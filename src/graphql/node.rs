@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::edge_field::field;
 use super::error::Fault;
 use super::id::{self, Kind};
+use super::limits::Limit;
 use super::object::{
     Activity, Building, Chase, Delivery, Incident, Level, Note, Property, QuarantinedElement,
     StatusChange, Task, Zone,
@@ -117,12 +118,7 @@ pub(super) async fn many<'a>(
     ids: &[ID],
     selection: Selection<'a>,
 ) -> Result<Fetched, Fault> {
-    if ids.len() > MOST_NODES {
-        return Err(Fault::limit(format!(
-            "at most {MOST_NODES} nodes can be asked for at once, here are {}",
-            ids.len()
-        )));
-    }
+    Limit::List.check(MOST_NODES, ids.len())?;
     let found = by_ids(loader, ids, &selection).await?;
     Ok(Some(Arc::new(found)))
 }

@@ -7,21 +7,20 @@ use async_graphql::{ComplexObject, Context, ID, OutputType, ServerResult, Simple
 use entity::{note, site};
 
 use super::by::{BuildingBy, IncidentBy, TaskBy, ZoneBy};
-use super::edge_field::{argument, field, fixed, list};
+use super::edge_field::{argument, bounded, field, fixed, list};
 use super::error::{ErrorCode, Fault};
 use super::filter::ActivityFilter;
 use super::id::{self, Kind};
 use super::node::{self, Node};
 use super::object::{
     Activity, Building, Delivery, Incident, Note, Property, RefusedCalls, Task, UnmappedStatuses,
-    Zone,
+    Viewer, Zone,
 };
 use super::plan::{Loader, Noun};
 use super::selection::Selected;
 use super::slot::{self, Fetched};
 use crate::domain::filter::{Filter, Test};
 use crate::domain::refusal::Refusals;
-use crate::domain::scope::Scope;
 use crate::domain::{read, status_type};
 
 /// How many status names without a meaning are told.
@@ -40,15 +39,13 @@ pub struct Server {
 #[ComplexObject]
 impl Server {
     /// How many calls did not prove their sender since this server started, by platform and credential; those that nobody
-    /// failed with stand there too. Not kept: a restart begins anew. Operators only.
+    /// failed with stand there too. Not kept: a restart begins anew. Operators only: empty for others.
     async fn refused_calls(&self, context: &Context<'_>) -> Vec<RefusedCalls> {
-        // Credentials are for operators, who are those that may see all.
-        let (Ok(Scope::All), Ok(refusals)) =
-            (context.data::<Scope>(), context.data::<Arc<Refusals>>())
-        else {
-            return Vec::new();
-        };
-        refusals.all().into_iter().map(Into::into).collect()
+        let is_operator = Loader::of(context).is_ok_and(|loader| loader.scope.is_operator());
+        match context.data::<Arc<Refusals>>() {
+            Ok(refusals) if is_operator => refusals.all().into_iter().map(Into::into).collect(),
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -86,6 +83,12 @@ impl ComplexObject for Query {
                 "The tasks. Incidents' own work orders are left out unless the filter asks for a kind.",
             ),
             feed(registry),
+            field(
+                "viewer",
+                "Who is asking, and what can be seen.",
+                <Viewer as OutputType>::create_type_info(registry),
+                Vec::new(),
+            ),
             field(
                 "unmappedStatuses",
                 "The status names of Urgent tasks whose type is UNKNOWN, those of the most tasks first, at most 100: \
@@ -158,7 +161,11 @@ async fn fetch<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetche
         "activities" => loader.feed(here).await,
         "unmappedStatuses" => unmapped_statuses(loader).await,
         "unfiledNotes" => unfiled_notes(loader, here).await,
-        "deliveries" => loader.list::<Delivery>(here).await,
+        "deliveries" => {
+            loader.operators_only()?;
+            loader.list::<Delivery>(here).await
+        }
+        "viewer" => Ok(Some(Arc::new(Viewer::from(loader.viewer)))),
         name => Err(Fault::internal(format!(
             "Query.{name} is declared but not fetched"
         ))),
@@ -175,13 +182,13 @@ async fn found<'a, T: Noun>(
 }
 
 async fn unmapped_statuses(loader: &Loader<'_>) -> Result<Fetched, Fault> {
+    loader.operators_only()?;
     let found = status_type::read::unmapped(loader.scope, loader.database, MOST_UNMAPPED).await?;
     Ok(Some(Arc::new(UnmappedStatuses::from(found))))
 }
 
 async fn unfiled_notes<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetched, Fault> {
-    // Of a tenant's notes a viewer of that tenant may see those on its tasks: these are for operators, who see all.
-    let Scope::All = loader.scope;
+    loader.operators_only()?;
     let unfiled = Filter::Is(note::Column::TaskId, Test::IsNull);
     loader
         .whole::<Note>(here, unfiled, note::Column::NotedAt)
@@ -233,7 +240,7 @@ fn lookups(registry: &mut Registry) -> Vec<(String, MetaField)> {
     nodes.1.compute_complexity = Some(|context, variables, field, below| {
         let ids = context.param_value::<Vec<ID>>(variables, field, "ids", None);
         let count = ids.map_or(node::MOST_NODES, |ids| ids.len());
-        Ok(below.saturating_mul(count).saturating_add(1))
+        Ok(bounded(below.saturating_mul(count)))
     });
     vec![
         field(

@@ -1,24 +1,25 @@
 //! Building the schema, running a request on it, and printing it.
 
+use std::any::TypeId;
 use std::sync::Arc;
 
-use async_graphql::{
-    PathSegment, Request, Response, SDLExportOptions, SchemaBuilder, ServerError, Value, Variables,
-};
+use async_graphql::{Request, Response, SDLExportOptions, SchemaBuilder, ValidationMode, Value};
 use chrono::{DateTime, Utc};
-use futures_util::stream::{BoxStream, StreamExt};
-use serde::Serialize;
+use futures_util::stream::{self, BoxStream, StreamExt};
 use uuid::Uuid;
 
+use super::document::Documents;
 use super::error::{self, Fault};
-use super::limits::{self, Limits};
+use super::limits::cost::{self, Measuring, Usage};
+use super::limits::{self, Limit, Limits, Shape};
 use super::mutation::Mutation;
 use super::query::Query;
+use super::response::{propagate, refusal};
 use super::subscription::Subscription;
 use super::variables;
 use crate::domain::operator::Operator;
 use crate::domain::refusal::Refusals;
-use crate::domain::scope::Scope;
+use crate::domain::scope::Viewer;
 use crate::domain::table::Connection;
 use crate::feed::Tail;
 use crate::operate::replay::Replay;
@@ -27,11 +28,16 @@ type Inner = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// How many errors an answer tells.
 const MOST_ERRORS: usize = 20;
+/// How many documents are kept for clients that name them by hash, unless the settings say otherwise.
+const REGISTERED: usize = 1_000;
 
 /// The schema with everything that its resolvers need.
 #[derive(Clone)]
 pub struct Schema {
     inner: Inner,
+    /// Runs nothing; says what a request would cost.
+    measuring: Inner,
+    documents: Documents,
     limits: Limits,
 }
 
@@ -53,10 +59,8 @@ impl Schema {
         limits: Limits,
     ) -> Self {
         let mut builder = builder()
-            .limit_depth(limits.depth)
-            .limit_complexity(limits.complexity)
-            .limit_recursive_depth(limits.recursion)
-            .limit_directives(limits.directives)
+            .limit_complexity(limits.cost)
+            .limit_recursive_depth(limits::LEVELS)
             .data(limits)
             .data(readers);
         if !limits.introspection {
@@ -76,110 +80,195 @@ impl Schema {
         }
         Self {
             inner: builder.finish(),
+            measuring: self::builder()
+                .validation_mode(ValidationMode::Fast)
+                .extension(Measuring)
+                .finish(),
+            documents: Documents::registered(REGISTERED),
             limits,
         }
     }
 
+    /// The same with other documents that can be named.
+    #[must_use]
+    pub fn with_documents(self, documents: Documents) -> Self {
+        Self { documents, ..self }
+    }
+
+    /// Finds the document that a request names and refuses what is too large, before anything is run. A request is looked
+    /// at once, however often this is called.
+    ///
+    /// # Errors
+    /// Why the request is not run.
+    pub fn admit(&self, request: &mut Request) -> Result<(), Fault> {
+        if shape_of(request).is_some() {
+            return Ok(());
+        }
+        let registration = self.documents.settle(request)?;
+        let shape = limits::check(request, &self.limits)?;
+        variables::check(request)?;
+        if let Some(registration) = registration {
+            self.documents.register(registration, &request.query);
+        }
+        request.data.insert(shape);
+        Ok(())
+    }
+
+    /// Whether an admitted request only reads.
+    pub fn is_query(&self, request: &mut Request) -> bool {
+        limits::is_query(request)
+    }
+
     /// Runs one request for a viewer. Every error of the answer has a code and the id of the request.
-    pub async fn execute(&self, mut request: Request, scope: Scope, request_id: Uuid) -> Response {
-        let mut response = match self.check(&mut request) {
-            Ok(()) => {
-                let run = self.inner.execute(request.data(scope));
-                let run = tokio::time::timeout(self.limits.timeout, run).await;
-                run.unwrap_or_else(|_| refusal(&self.limits.too_long()))
-            }
-            Err(fault) => refusal(&fault),
-        };
+    pub async fn execute(&self, request: Request, viewer: Viewer, request_id: Uuid) -> Response {
+        let mut underway = Underway(Some(request_id));
+        let run = self.run(request, viewer);
+        let run = tokio::time::timeout(self.limits.timeout, run).await;
+        let mut response = run.unwrap_or_else(|_| refusal(&self.limits.too_long()));
+        underway.0 = None;
         error::complete(&mut response.errors, request_id);
         propagate(&mut response);
         response.errors.truncate(MOST_ERRORS);
         response
     }
 
-    fn check(&self, request: &mut Request) -> Result<(), Fault> {
-        limits::check(request, &self.limits)?;
-        variables::check(request)
+    async fn run(&self, mut request: Request, viewer: Viewer) -> Response {
+        if let Err(fault) = self.admit(&mut request) {
+            return refusal(&fault);
+        }
+        let told = match self.weigh(&mut request).await {
+            Ok(told) => told,
+            Err(fault) => return refusal(&fault),
+        };
+        let asked = Asked::of(&request);
+        let response = self.inner.execute(request.data(viewer)).await;
+        let response = self.reworded(response, asked).await;
+        match told {
+            Some(usage) => response.extension("usage", usage.to_extension()),
+            None => response,
+        }
+    }
+
+    /// Finds out what a request costs if anybody wants to know; gives it when the answer is to say so.
+    async fn weigh(&self, request: &mut Request) -> Result<Option<Usage>, Fault> {
+        let is_told = self.limits.show_usage
+            || request.extensions.get("usage") == Some(&Value::Boolean(true));
+        let shape = shape_of(request).unwrap_or_default();
+        if !is_told && !shape.asks_usage {
+            return Ok(None);
+        }
+        let cost = cost::of(&self.measuring, Asked::of(request).request()).await;
+        Limit::Cost.check(self.limits.cost, cost)?;
+        let usage = Usage::new(cost, shape, &self.limits);
+        request.data.insert(usage);
+        Ok(is_told.then_some(usage))
+    }
+
+    /// The library does not say by how much a request is too costly.
+    async fn reworded(&self, response: Response, asked: Asked) -> Response {
+        if !error::is_too_costly(&response.errors) {
+            return response;
+        }
+        let cost = cost::of(&self.measuring, asked.request()).await;
+        let cost = Some(cost).filter(|cost| *cost > self.limits.cost);
+        refusal(&Fault::over(Limit::Cost, self.limits.cost, cost))
     }
 
     /// Runs one request for a viewer that may be a subscription.
     pub fn execute_stream(
         &self,
-        mut request: Request,
-        scope: Scope,
+        request: Request,
+        viewer: Viewer,
         request_id: Uuid,
     ) -> BoxStream<'static, Response> {
-        let responses = match self.check(&mut request) {
-            Ok(()) if !limits::may_subscribe(&mut request) => {
-                let schema = self.clone();
-                let run = async move { schema.execute(request, scope, request_id).await };
-                return futures_util::stream::once(run).boxed();
-            }
-            Ok(()) => self.inner.execute_stream(request.data(scope)).boxed(),
-            Err(fault) => futures_util::stream::iter([refusal(&fault)]).boxed(),
+        let schema = self.clone();
+        let begun = async move { schema.begin(request, viewer, request_id).await };
+        stream::once(begun).flatten().boxed()
+    }
+
+    async fn begin(
+        self,
+        mut request: Request,
+        viewer: Viewer,
+        request_id: Uuid,
+    ) -> BoxStream<'static, Response> {
+        let admitted = self.admit(&mut request);
+        if admitted.is_ok() && !limits::may_subscribe(&mut request) {
+            let run = async move { self.execute(request, viewer, request_id).await };
+            return stream::once(run).boxed();
+        }
+        let weighed = match admitted {
+            Ok(()) => self.weigh(&mut request).await,
+            Err(fault) => Err(fault),
         };
+        let mut told = match weighed {
+            Ok(told) => told,
+            Err(fault) => {
+                let mut refused = refusal(&fault);
+                error::complete(&mut refused.errors, request_id);
+                return stream::iter([refused]).boxed();
+            }
+        };
+        let asked = Asked::of(&request);
+        let responses = self.inner.execute_stream(request.data(viewer));
         responses
-            .map(move |mut response| {
-                error::complete(&mut response.errors, request_id);
-                response.errors.truncate(MOST_ERRORS);
-                response
+            .then(move |response| {
+                let (schema, asked, told) = (self.clone(), asked.clone(), told.take());
+                async move {
+                    let mut response = schema.reworded(response, asked).await;
+                    error::complete(&mut response.errors, request_id);
+                    response.errors.truncate(MOST_ERRORS);
+                    match told {
+                        Some(usage) => response.extension("usage", usage.to_extension()),
+                        None => response,
+                    }
+                }
             })
             .boxed()
     }
 }
 
-/// A request with its parts.
-pub fn request(
-    query: String,
+/// The shape of a request that was admitted.
+fn shape_of(request: &Request) -> Option<Shape> {
+    let shape = request.data.get(&TypeId::of::<Shape>())?;
+    shape.downcast_ref().copied()
+}
+
+/// What is kept of a request that runs, to find out what it costs.
+#[derive(Clone)]
+struct Asked {
+    document: String,
     operation_name: Option<String>,
-    variables: serde_json::Value,
-) -> Request {
-    let request = Request::new(query).variables(Variables::from_json(variables));
-    match operation_name {
-        Some(name) => request.operation_name(name),
-        None => request,
+    variables: async_graphql::Variables,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        Self {
+            document: request.query.clone(),
+            operation_name: request.operation_name.clone(),
+            variables: request.variables.clone(),
+        }
+    }
+
+    fn request(self) -> Request {
+        let request = Request::new(self.document).variables(self.variables);
+        match self.operation_name {
+            Some(name) => request.operation_name(name),
+            None => request,
+        }
     }
 }
 
-/// A root field that cannot be null and failed leaves nothing: the library leaves it out and answers the rest.
-fn propagate(response: &mut Response) {
-    let Value::Object(data) = &response.data else {
-        return;
-    };
-    let is_missing = |error: &async_graphql::ServerError| match error.path.as_slice() {
-        [PathSegment::Field(key)] => !data.contains_key(key.as_str()),
-        _ => false,
-    };
-    if response.errors.iter().any(is_missing) {
-        response.data = Value::Null;
+/// Says in the log when a request is dropped before it was answered: its caller left.
+struct Underway(Option<Uuid>);
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        if let Some(request) = self.0 {
+            tracing::debug!(%request, "a caller left: what it asked for is no longer run");
+        }
     }
-}
-
-/// Whether the request was refused before anything ran: an answer without `data`.
-pub fn is_refused(response: &Response) -> bool {
-    response.data == Value::Null
-        && !response.errors.is_empty()
-        && response.errors.iter().all(|error| error.path.is_empty())
-}
-
-/// The answer as JSON; without `data` when the request was refused.
-pub fn to_json(response: &Response) -> String {
-    #[derive(Serialize)]
-    struct Members<'a> {
-        #[serde(skip_serializing_if = "<[_]>::is_empty")]
-        errors: &'a [ServerError],
-        #[serde(skip_serializing_if = "Option::is_none")]
-        data: Option<&'a Value>,
-    }
-    let members = Members {
-        errors: &response.errors,
-        data: (!is_refused(response)).then_some(&response.data),
-    };
-    // Values of GraphQL have text keys only, so this cannot fail.
-    serde_json::to_string(&members).unwrap_or_default()
-}
-
-fn refusal(fault: &Fault) -> Response {
-    Response::from_errors(vec![fault.to_server_error()])
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {

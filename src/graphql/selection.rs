@@ -4,7 +4,7 @@
 use async_graphql::parser::types::{Field, Selection as Item, SelectionSet};
 use async_graphql::{Context, InputType, Name, Value};
 
-use super::error::Fault;
+use super::error::{Fault, without_value};
 
 /// What is selected on an object.
 #[derive(Clone)]
@@ -67,13 +67,8 @@ impl<'a> Selected<'a> {
             None => None,
         };
         T::parse(given).map_err(|error| {
-            Fault::input(format!(
-                "{}: {}",
-                name,
-                error
-                    .into_server_error(async_graphql::Pos::default())
-                    .message
-            ))
+            let error = error.into_server_error(async_graphql::Pos::default());
+            Fault::input(format!("{name}: {}", without_value(&error.message)))
         })
     }
 

@@ -60,7 +60,7 @@ impl Subscription {
     {
         let loader = Loader::of(context)?;
         let filter = filter.map(FilterInput::meaning).transpose()?;
-        let filter = Filter::new(filter.unwrap_or_default(), loader.now);
+        let filter = Filter::new(loader.scope, filter.unwrap_or_default(), loader.now);
         Ok(follow(context, after, filter).await?)
     }
 
@@ -73,7 +73,9 @@ impl Subscription {
         after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx>
     {
-        let filter = Filter::of_task(entity::TaskId(by.key()?));
+        let loader = Loader::of(context)?;
+        let task = entity::TaskId(by.key()?);
+        let filter = Filter::of_task(loader.scope, task, loader.now);
         Ok(follow(context, after, filter).await?)
     }
 }
@@ -89,11 +91,7 @@ async fn follow<'ctx>(
         .data()
         .map_err(|_| Fault::internal("a subscription came without the feed"))?;
     let loader = Loader::of(context)?;
-    let wanted = Follow {
-        after,
-        filter,
-        scope: loader.scope.clone(),
-    };
+    let wanted = Follow { after, filter };
     let events = feed::follow(loader.database.clone(), tail.clone(), wanted);
     Ok(told(context, events.await.map_err(fault_of)?.boxed()))
 }

@@ -9,6 +9,8 @@ use axum::http::uri::Authority;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 
+use super::gzip;
+
 /// One file of the bundle.
 struct Asset {
     path: &'static str,
@@ -63,7 +65,7 @@ fn find(path: &str) -> Option<&'static Asset> {
 }
 
 fn answer(asset: &Asset, request: &HeaderMap) -> Response {
-    let zipped = asset.gzip.filter(|_| accepts_gzip(request));
+    let zipped = asset.gzip.filter(|_| gzip::accepts(request));
     let etag = match zipped {
         Some(_) => format!("\"{}-gzip\"", asset.etag),
         None => format!("\"{}\"", asset.etag),
@@ -145,30 +147,9 @@ fn host(request: &HeaderMap) -> Option<&str> {
     (host.chars().all(plain) && host.parse::<Authority>().is_ok()).then_some(host)
 }
 
-fn accepts_gzip(request: &HeaderMap) -> bool {
-    listed(request, header::ACCEPT_ENCODING).any(|offer| {
-        let (coding, weight) = offer.split_once(';').unwrap_or((offer, "q=1"));
-        let refused = weight
-            .trim()
-            .strip_prefix("q=")
-            .is_some_and(|q| q.parse() == Ok(0.0));
-        coding.trim().eq_ignore_ascii_case("gzip") && !refused
-    })
-}
-
 fn is_known(request: &HeaderMap, etag: &str) -> bool {
-    listed(request, header::IF_NONE_MATCH)
+    gzip::listed(request, header::IF_NONE_MATCH)
         .any(|known| known == "*" || known.trim_start_matches("W/") == etag)
-}
-
-/// The members of a comma-separated header.
-fn listed(request: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    request
-        .get_all(name)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {

@@ -1,26 +1,38 @@
-//! GraphQL over HTTP, to the letter where the library is not: what is taken, what is answered, with which status.
+//! GraphQL over HTTP, to the letter where the library is not: what is taken and when it is run.
 //! POST takes JSON only and GET runs queries only, so that no page of another site can make a browser act.
+
+mod answer;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::parser::types::OperationType;
-use axum::Router;
+use async_graphql::Request;
 use axum::body::{Body, to_bytes};
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{Extension, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
-use super::media::{self, Answer};
-use crate::domain::scope::Scope;
+use super::cors::{self, Cors};
+use super::gzip;
+use super::header::RequestId;
+use super::media;
+use crate::domain::scope::Viewer;
 use crate::graphql::error::Fault;
+use crate::graphql::limits::Limit;
 use crate::graphql::{self, Schema};
+use answer::{Refusal, finish, not_acceptable};
 
-/// How long the body of a request may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Headers that no page of another site can make a browser send without asking beforehand.
+const UNCOMMON: [&str; 4] = [
+    "authorization",
+    "x-requested-with",
+    "apollo-require-preflight",
+    "x-apollo-operation-name",
+];
 
 /// What the routes need.
 #[derive(Clone, Debug)]
@@ -29,13 +41,21 @@ pub struct Face {
     pub schema: Schema,
     /// The longest request body, in bytes.
     pub max_body_bytes: usize,
+    /// How long the body may take to arrive.
+    pub body_timeout: Duration,
+    /// Which pages of other sites may read.
+    pub cors: Cors,
+    /// Whether long answers are compressed for those who take it.
+    pub compression: bool,
 }
 
 /// `/graphql` and `/schema.graphql`.
 pub fn routes(face: Face) -> Router {
     let sdl = Arc::new(graphql::sdl());
-    Router::new()
-        .route("/graphql", get(by_get).post(by_post))
+    let cors = face.cors.clone();
+    let compression = face.compression;
+    let routes = Router::new()
+        .route("/graphql", get(by_get).post(by_post).fallback(otherwise))
         .with_state(face)
         .route(
             "/schema.graphql",
@@ -46,31 +66,23 @@ pub fn routes(face: Face) -> Router {
                     ([(header::CONTENT_TYPE, kind)], sdl.as_str().to_owned())
                 }
             }),
-        )
-}
-
-/// The parameters of a request.
-struct Parameters {
-    query: String,
-    operation_name: Option<String>,
-    variables: Value,
-}
-
-/// What keeps a request from being run: the status and the words.
-struct Refusal(StatusCode, Fault);
-
-impl Refusal {
-    fn new(status: StatusCode, message: &str) -> Self {
-        Self(status, Fault::input(message))
-    }
-}
-
-async fn by_post(State(face): State<Face>, headers: HeaderMap, body: Body) -> Response {
-    let answer = match media::negotiate(&headers) {
-        Some(answer) => answer,
-        None => return not_acceptable(),
+        );
+    let routes = match compression {
+        true => routes.layer(from_fn(gzip::apply)),
+        false => routes,
     };
-    let id = Uuid::new_v4();
+    routes.layer(from_fn_with_state(cors, cors::check))
+}
+
+async fn by_post(
+    State(face): State<Face>,
+    Extension(id): Extension<RequestId>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Some(answer) = media::negotiate(&headers) else {
+        return not_acceptable();
+    };
     let run = async {
         if !media::is_json(&headers) {
             return Err(Refusal::new(
@@ -78,117 +90,95 @@ async fn by_post(State(face): State<Face>, headers: HeaderMap, body: Body) -> Re
                 "send the request as `application/json`",
             ));
         }
-        let body = to_bytes(body, face.max_body_bytes);
-        let body = tokio::time::timeout(BODY_TIMEOUT, body)
-            .await
-            .map_err(|_| {
-                let message = "the body did not arrive in time";
-                Refusal::new(StatusCode::REQUEST_TIMEOUT, message)
-            })?;
-        let body = body.map_err(|_| {
-            let message = format!("a request has at most {} bytes", face.max_body_bytes);
-            Refusal(StatusCode::PAYLOAD_TOO_LARGE, Fault::limit(message))
-        })?;
+        let body = read(&face, &headers, body).await?;
         let body: Value = serde_json::from_slice(&body)
             .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "the body is not JSON"))?;
-        run(&face, parameters(body)?, id, false).await
+        Ok(run(&face, understood(body)?, id).await)
     };
     finish(run.await, answer, id)
+}
+
+async fn read(face: &Face, headers: &HeaderMap, body: Body) -> Result<axum::body::Bytes, Refusal> {
+    let length = headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let too_long = || {
+        let fault = Fault::over(Limit::Body, face.max_body_bytes, length);
+        Refusal(StatusCode::PAYLOAD_TOO_LARGE, fault)
+    };
+    // What says beforehand that it is too long is not waited for.
+    if length.is_some_and(|length| length > face.max_body_bytes) {
+        return Err(too_long());
+    }
+    let body = tokio::time::timeout(face.body_timeout, to_bytes(body, face.max_body_bytes));
+    let body = body.await.map_err(|_| {
+        let message = "the body did not arrive in time";
+        Refusal::new(StatusCode::REQUEST_TIMEOUT, message)
+    })?;
+    body.map_err(|_| too_long())
 }
 
 async fn by_get(
     State(face): State<Face>,
+    Extension(id): Extension<RequestId>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let answer = match media::negotiate(&headers) {
-        Some(answer) => answer,
-        None => return not_acceptable(),
+    let Some(answer) = media::negotiate(&headers) else {
+        return not_acceptable();
     };
-    let id = Uuid::new_v4();
     let run = async {
+        if is_embedded(&headers) && face.cors.listed(&headers).is_none() {
+            return Err(Refusal::new(
+                StatusCode::FORBIDDEN,
+                "a page of another site may not do this without asking: send a header such as `x-requested-with`",
+            ));
+        }
         let query = query.unwrap_or_default();
         if query.len() > face.max_body_bytes {
-            let message = format!("a request has at most {} bytes", face.max_body_bytes);
-            return Err(Refusal(StatusCode::URI_TOO_LONG, Fault::limit(message)));
+            let fault = Fault::over(Limit::Body, face.max_body_bytes, query.len());
+            return Err(Refusal(StatusCode::URI_TOO_LONG, fault));
         }
-        run(&face, in_url(&query)?, id, true).await
+        let mut request = understood(in_url(&query)?)?;
+        if face.schema.admit(&mut request).is_ok() && !face.schema.is_query(&mut request) {
+            return Err(Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "GET runs queries only",
+            ));
+        }
+        Ok(run(&face, request, id).await)
     };
     finish(run.await, answer, id)
 }
 
-async fn run(
-    face: &Face,
-    parameters: Parameters,
-    id: Uuid,
-    queries_only: bool,
-) -> Result<async_graphql::Response, Refusal> {
-    let Parameters {
-        query,
-        operation_name,
-        variables,
-    } = parameters;
-    let mut request = graphql::request(query, operation_name, variables);
-    if queries_only && !is_query(&mut request) {
-        return Err(Refusal::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "GET runs queries only",
-        ));
-    }
-    Ok(face.schema.execute(request, Scope::All, id).await)
+/// Whether a page of another site made a browser ask, without a word that it could not have said by an image or a link.
+fn is_embedded(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
+    matches!(site, Some(b"cross-site" | b"same-site"))
+        && !UNCOMMON.iter().any(|name| headers.contains_key(*name))
 }
 
-/// Whether the operation that would run is a query; what cannot be read is left to the schema to refuse.
-fn is_query(request: &mut async_graphql::Request) -> bool {
-    if graphql::limits::nesting(request).is_err() {
-        return true;
-    }
-    let name = request.operation_name.clone();
-    let Ok(document) = request.parsed_query() else {
-        return true;
-    };
-    document
-        .operations
-        .iter()
-        .filter(|(known, _)| name.is_none() || known.map(|known| known.as_str()) == name.as_deref())
-        .all(|(_, operation)| operation.node.ty == OperationType::Query)
+async fn otherwise() -> Response {
+    let refused = Refusal::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "send GraphQL by POST, or a query by GET",
+    );
+    let error = json!({ "errors": [{ "message": refused.1.message }] });
+    (refused.0, [(header::ALLOW, "GET, POST")], Json(error)).into_response()
 }
 
-fn parameters(body: Value) -> Result<Parameters, Refusal> {
-    let wrong = |message| Refusal::new(StatusCode::BAD_REQUEST, message);
-    let Value::Object(mut body) = body else {
-        return Err(wrong("the body is one JSON object; batches are not taken"));
-    };
-    let Some(Value::String(query)) = body.remove("query") else {
-        return Err(wrong("`query` is a text and must be given"));
-    };
-    let operation_name = match body.remove("operationName") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(name)) => Some(name),
-        Some(_) => return Err(wrong("`operationName` is a text or null")),
-    };
-    let object = |value, message| match value {
-        None | Some(Value::Null) => Ok(Value::Object(Map::new())),
-        Some(object @ Value::Object(_)) => Ok(object),
-        Some(_) => Err(wrong(message)),
-    };
-    object(
-        body.remove("extensions"),
-        "`extensions` is an object or null",
-    )?;
-    let variables = object(body.remove("variables"), "`variables` is an object or null")?;
-    Ok(Parameters {
-        query,
-        operation_name,
-        variables,
-    })
+async fn run(face: &Face, request: Request, id: RequestId) -> async_graphql::Response {
+    face.schema.execute(request, Viewer::open(), id.0).await
 }
 
-fn in_url(query: &str) -> Result<Parameters, Refusal> {
+fn understood(body: Value) -> Result<Request, Refusal> {
+    graphql::request_of(body).map_err(|wrong| Refusal::new(StatusCode::BAD_REQUEST, wrong))
+}
+
+fn in_url(query: &str) -> Result<Value, Refusal> {
     let mut body = Map::new();
     for (name, value) in media::form(query) {
         let value = match name.as_str() {
-            "query" | "operationName" => Value::String(value),
+            "query" | "operationName" | "documentId" | "id" => Value::String(value),
             "variables" | "extensions" => serde_json::from_str(&value).map_err(|_| {
                 let message = format!("`{name}` is not JSON");
                 Refusal::new(StatusCode::BAD_REQUEST, &message)
@@ -201,41 +191,30 @@ fn in_url(query: &str) -> Result<Parameters, Refusal> {
     if body.get("operationName") == Some(&json!("")) {
         body.remove("operationName");
     }
-    parameters(Value::Object(body))
+    Ok(Value::Object(body))
 }
 
-fn finish(outcome: Result<async_graphql::Response, Refusal>, answer: Answer, id: Uuid) -> Response {
-    let (status, body) = match outcome {
-        Ok(response) => {
-            let refused = graphql::is_refused(&response);
-            let status = match answer {
-                Answer::GraphqlResponse if refused => StatusCode::BAD_REQUEST,
-                _ => StatusCode::OK,
-            };
-            (status, graphql::to_json(&response))
-        }
-        Err(Refusal(status, fault)) => {
-            let mut response = async_graphql::Response::from_errors(vec![fault.to_server_error()]);
-            graphql::error::complete(&mut response.errors, id);
-            (status, graphql::to_json(&response))
-        }
-    };
-    let mut response = (status, body).into_response();
-    let headers = response.headers_mut();
-    let kind = HeaderValue::from_static(answer.media_type());
-    headers.insert(header::CONTENT_TYPE, kind);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::VARY, HeaderValue::from_static("accept"));
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
-    }
-    if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
-        headers.insert("x-request-id", id);
-    }
-    response
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn not_acceptable() -> Response {
-    let why = "This address answers application/graphql-response+json or application/json.\n";
-    (StatusCode::NOT_ACCEPTABLE, why).into_response()
+    #[test]
+    fn what_a_page_of_another_site_can_embed_is_told_from_what_it_has_to_ask_for() {
+        let is = |more: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in more {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            is_embedded(&headers)
+        };
+        for site in ["cross-site", "same-site"] {
+            assert!(is(&[("sec-fetch-site", site)]));
+            for name in UNCOMMON {
+                assert!(!is(&[("sec-fetch-site", site), (name, "1")]), "{name}");
+            }
+        }
+        assert!(!is(&[]));
+        assert!(!is(&[("sec-fetch-site", "none")]));
+        assert!(!is(&[("sec-fetch-site", "same-origin")]));
+    }
 }

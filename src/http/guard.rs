@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::cors::Cors;
+
 /// What proxies add to a call.
 const PASSED_ON: [&str; 6] = [
     "forwarded",
@@ -20,16 +22,17 @@ const PASSED_ON: [&str; 6] = [
     "via",
 ];
 
-/// The address that callers must name.
-#[derive(Clone, Copy, Debug)]
+/// The address that callers must name, and the pages of other sites that the operator lets in.
+#[derive(Clone, Debug)]
 pub struct Guard {
     address: SocketAddr,
+    cors: Cors,
 }
 
 impl Guard {
     /// A guard of the server that listens on `address`.
-    pub fn new(address: SocketAddr) -> Self {
-        Self { address }
+    pub fn new(address: SocketAddr, cors: Cors) -> Self {
+        Self { address, cors }
     }
 
     /// Whether a call of `path` names this server, comes through no proxy, and comes from a page of its own if from
@@ -37,8 +40,9 @@ impl Guard {
     pub fn admits(&self, path: &str, headers: &HeaderMap) -> bool {
         let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or(""));
         let host = text(header::HOST.as_str()).is_some_and(|host| self.names(host, None));
-        let origin =
-            text(header::ORIGIN.as_str()).is_none_or(|origin| match origin.split_once("://") {
+        let is_listed = self.cors.listed(headers).is_some();
+        let origin = is_listed
+            || text(header::ORIGIN.as_str()).is_none_or(|origin| match origin.split_once("://") {
                 Some(("http", host)) => self.names(host, Some(80)),
                 Some(("https", host)) => self.names(host, Some(443)),
                 _ => false,
@@ -46,6 +50,7 @@ impl Guard {
         // An `<img>` of another page sends no Origin; browsers say of each call where it comes from.
         let site = match text("sec-fetch-site") {
             None | Some("same-origin" | "none") => true,
+            Some(_) if is_listed => true,
             Some(_) => {
                 (path == "/" || path.starts_with("/graphiql"))
                     && text("sec-fetch-mode") == Some("navigate")
@@ -92,7 +97,7 @@ mod tests {
     use super::*;
 
     fn admits(host: Option<&str>, origin: Option<&str>) -> bool {
-        let guard = Guard::new(SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let guard = Guard::new(SocketAddr::from(([127, 0, 0, 1], 8080)), Cors::default());
         let mut headers = HeaderMap::new();
         for (name, value) in [(header::HOST, host), (header::ORIGIN, origin)] {
             if let Some(value) = value {
@@ -103,7 +108,7 @@ mod tests {
     }
 
     fn admits_with(path: &str, more: &[(&'static str, &str)]) -> bool {
-        let guard = Guard::new(SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let guard = Guard::new(SocketAddr::from(([127, 0, 0, 1], 8080)), Cors::default());
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, "127.0.0.1:8080".parse().unwrap());
         for (name, value) in more {
@@ -140,6 +145,22 @@ mod tests {
         for site in ["same-origin", "none"] {
             assert!(admits_with("/graphql", &[("sec-fetch-site", site)]));
         }
+    }
+
+    #[test]
+    fn a_page_that_the_operator_lets_in_is_admitted_and_its_neighbour_is_not() {
+        let cors = Cors::new(["https://board.example".to_owned()]);
+        let guard = Guard::new(SocketAddr::from(([127, 0, 0, 1], 8080)), cors);
+        let admits = |origin: &str, host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+            headers.insert("sec-fetch-site", "cross-site".parse().unwrap());
+            guard.admits("/graphql", &headers)
+        };
+        assert!(admits("https://board.example", "localhost:8080"));
+        assert!(!admits("https://boards.example", "localhost:8080"));
+        assert!(!admits("https://board.example", "board.example:8080"));
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The HTTP face: axum lives here and nowhere else; no SQL. Every route is on this screen.
 
+pub mod cors;
 pub mod graphiql;
 pub mod graphql;
 pub mod guard;
+mod gzip;
+mod header;
 pub mod health;
 mod media;
 pub mod oauth;
@@ -13,7 +16,7 @@ pub mod websocket;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
 use axum::routing::get;
 
@@ -43,9 +46,10 @@ pub fn webhooks(parts: &Parts) -> Router {
         .merge(oauth::router(Arc::clone(&parts.issuer)))
         .merge(health::routes(parts.readiness.clone()))
         .fallback(async || Problem::not_found())
+        .layer(from_fn(header::complete))
 }
 
-/// All routes.
+/// All routes. Each answer names its request.
 ///
 /// | path | |
 /// |---|---|
@@ -62,6 +66,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(websocket::router(parts.sockets))
         .merge(graphiql::router())
         .route("/", get(async || Redirect::temporary("/graphiql")))
-        .layer(from_fn_with_state(parts.guard, guard::check));
+        .layer(from_fn_with_state(parts.guard, guard::check))
+        .layer(from_fn(header::complete));
     webhooks.merge(readers)
 }

@@ -147,6 +147,7 @@ impl IntoResponse for Problem {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        super::header::name(headers, self.request_id);
         if let Some((name, value)) = self.header.map(|header| *header)
             && let Ok(value) = HeaderValue::from_str(&value)
         {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_graphql::futures_util::stream::BoxStream;
-use async_graphql::http::{WebSocket as Driver, WebSocketProtocols, WsMessage};
+use async_graphql::http::{ClientMessage, WebSocket as Driver, WebSocketProtocols, WsMessage};
 use async_graphql::{Data, Executor, Request, Response};
 use axum::Router;
 use axum::body::Bytes;
@@ -14,12 +14,14 @@ use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::routing::get;
 use futures_util::{Sink, SinkExt, Stream, StreamExt, future};
+use serde::de::Error as _;
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
-use crate::domain::scope::Scope;
-use crate::graphql::Schema;
+use crate::domain::scope::Viewer;
+use crate::graphql::{Schema, request_of};
 
 /// The sub-protocol spoken here.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -97,9 +99,9 @@ async fn upgrade(
 async fn serve(socket: WebSocket, schema: Schema, mut stopping: watch::Receiver<bool>) {
     let (mut out, input) = socket.split();
     let pulse = Arc::new(Pulse::default());
-    let mut driver = Driver::new(
-        Viewer { schema },
-        told(input, Arc::clone(&pulse)),
+    let mut driver = Driver::from_message_stream(
+        Face { schema },
+        told(input, Arc::clone(&pulse)).map(|message| understood(&message)),
         WebSocketProtocols::GraphQLWS,
     );
     let mut pings = interval(PING);
@@ -165,6 +167,19 @@ async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
+/// A message of the client. A request is read as over HTTP; what is wrong with a message is not said in its own words.
+fn understood(message: &[u8]) -> serde_json::Result<ClientMessage> {
+    let wrong = |_| serde_json::Error::custom("no message of graphql-transport-ws");
+    let mut message: Value = serde_json::from_slice(message).map_err(wrong)?;
+    if message.get("type") != Some(&Value::from("subscribe")) {
+        return serde_json::from_value(message).map_err(wrong);
+    }
+    let id = message["id"].as_str().map(ToOwned::to_owned);
+    let id = id.ok_or_else(|| serde_json::Error::custom("an operation has an id"))?;
+    let payload = request_of(message["payload"].take()).map_err(serde_json::Error::custom)?;
+    Ok(ClientMessage::Start { id, payload })
+}
+
 /// What the client says, until it goes.
 fn told(
     input: impl Stream<Item = Result<Message, axum::Error>> + Send + 'static,
@@ -201,14 +216,14 @@ async fn close(
 
 /// The schema as one viewer sees it.
 #[derive(Clone)]
-struct Viewer {
+struct Face {
     schema: Schema,
 }
 
-impl Executor for Viewer {
+impl Executor for Face {
     async fn execute(&self, request: Request) -> Response {
         self.schema
-            .execute(request, Scope::All, Uuid::new_v4())
+            .execute(request, Viewer::open(), Uuid::new_v4())
             .await
     }
 
@@ -218,7 +233,7 @@ impl Executor for Viewer {
         _: Option<Arc<Data>>,
     ) -> BoxStream<'static, Response> {
         self.schema
-            .execute_stream(request, Scope::All, Uuid::new_v4())
+            .execute_stream(request, Viewer::open(), Uuid::new_v4())
     }
 }
 

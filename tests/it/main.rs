@@ -18,6 +18,7 @@ mod database;
 mod delivery;
 mod delivery_odd;
 mod description;
+mod document;
 mod durability;
 mod event;
 mod failure;
@@ -25,8 +26,10 @@ mod feed;
 mod fuzz;
 mod graphql;
 mod health;
+mod http;
 mod issuer;
 mod layering;
+mod limit;
 mod link;
 mod matrix;
 mod migrations;
@@ -42,6 +45,7 @@ mod prune;
 mod rebuild;
 mod refusal;
 mod replay;
+mod scope;
 mod simulate;
 mod status_type;
 mod tls;
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         ("delivery", delivery::tests()),
         ("delivery_odd", delivery_odd::tests()),
         ("description", description::tests()),
+        ("document", document::tests()),
         ("durability", durability::tests()),
         ("event", event::tests()),
         ("failure", failure::tests()),
@@ -68,8 +73,10 @@ fn main() -> ExitCode {
         ("fuzz", fuzz::tests()),
         ("graphql", graphql::tests()),
         ("health", health::tests()),
+        ("http", http::tests()),
         ("issuer", issuer::tests()),
         ("layering", layering::tests()),
+        ("limit", limit::tests()),
         ("link", link::tests()),
         ("matrix", matrix::tests()),
         ("migrations", migrations::tests()),
@@ -84,6 +91,7 @@ fn main() -> ExitCode {
         ("rebuild", rebuild::tests()),
         ("refusal", refusal::tests()),
         ("replay", replay::tests()),
+        ("scope", scope::tests()),
         ("simulate", simulate::tests()),
         ("status_type", status_type::tests()),
         ("tls", tls::tests()),

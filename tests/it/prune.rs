@@ -13,7 +13,6 @@ use caretaker::domain::journal;
 use caretaker::domain::migrate;
 use caretaker::domain::prune::{self as pruning, Count, Kept};
 use caretaker::domain::rebuild::Side;
-use caretaker::domain::scope::Scope;
 use caretaker::domain::writer::Clock;
 use caretaker::feed::{Event, Follow, Settings, Tail, follow};
 use caretaker::operate::prune::{self, Ages};
@@ -255,8 +254,7 @@ async fn a_backlog_that_is_pruned_while_it_is_read_ends_with_a_word_and_no_gap(
     let (tail, _tailing) = Tail::start(database.feed.clone(), wakes, settings).await?;
     let question = Follow {
         after: Some(0),
-        filter: Filter::default(),
-        scope: Scope::All,
+        filter: Filter::everything(),
     };
     let stream = follow(database.readers.clone(), tail, question).await?;
     let mut stream = std::pin::pin!(stream);

@@ -105,7 +105,7 @@ fn lists_can_stand_in_a_variable() {
 #[test]
 fn an_unknown_setting_is_named_with_its_origin() {
     insta::assert_snapshot!(refusal("\n[matrix]\nmax_body = 1", &[]), @"FOLDER/caretaker.toml, line 3: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `event_hubs`, `iot`, `iot_skew_seconds`, `allow_from`, `issuers`, `allow_unauthenticated`, `max_body_bytes`");
-    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `webhook_listen`, `tls`, `data_dir`, `database_url`, `log`, `head_seconds`, `body_seconds`, `max_connections`, `incoming_bytes`, `drain_seconds`, `trusted_proxies`, `proxy_header`, `failures_per_minute`, `matrix`, `urgent`, `oauth`, `writer`, `feed`, `graphql`, `retention`, `places`, `properties`, `status_types`");
+    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `webhook_listen`, `tls`, `data_dir`, `database_url`, `log`, `head_seconds`, `body_seconds`, `max_connections`, `incoming_bytes`, `drain_seconds`, `trusted_proxies`, `proxy_header`, `failures_per_minute`, `matrix`, `urgent`, `oauth`, `writer`, `feed`, `http`, `graphql`, `retention`, `places`, `properties`, `status_types`");
     insta::assert_snapshot!(refusal("", &[("CARETAKER_MATRIX__MAX_BODY", "2")]), @"CARETAKER_MATRIX__MAX_BODY: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `event_hubs`, `iot`, `iot_skew_seconds`, `allow_from`, `issuers`, `allow_unauthenticated`, `max_body_bytes`");
 }
 
@@ -164,6 +164,9 @@ fn contradictions_are_named() {
     insta::assert_snapshot!(refusal(&bus.replace("password", "password_hash"), &[]), @"settings: `matrix.credentials`, `bus`: `password_hash`: it is no Argon2id hash in PHC form ($argon2id$v=19$m=…,t=…,p=…$salt$hash); `caretaker hash-password` makes one");
     insta::assert_snapshot!(refusal("[urgent]\nallow_from = ['10.0.0.0/33']", &[]), @"FOLDER/caretaker.toml, line 2: urgent.allow_from[0]: `10.0.0.0/33` is neither an address nor a network such as 10.0.0.0/8");
     insta::assert_snapshot!(refusal("failures_per_minute = 0", &[]), @"FOLDER/caretaker.toml, line 1: failures_per_minute: invalid value: integer `0`, expected a nonzero u32");
+    insta::assert_snapshot!(refusal("[graphql]\nmax_list = 101", &[]), @"settings: `graphql.max_list` is 101; the schema itself allows 100");
+    insta::assert_snapshot!(refusal("[graphql]\nmax_tokens = 0", &[]), @"settings: `graphql.max_tokens` is 0 and must be at least 1");
+    insta::assert_snapshot!(refusal("[http]\ncors_origins = ['*']", &[]), @"settings: `http.cors_origins` has `*`: an origin is a scheme and a host, with a port that is not the usual one, in small letters and without a path, such as https://board.example");
     let twice = "[[places]]\nname = 'A'\nmatrix = ['1']\n[[places]]\nname = 'B'\nmatrix = ['1']";
     insta::assert_snapshot!(refusal(twice, &[]), @"settings: `places` has `matrix` = `1` twice");
     insta::assert_snapshot!(refusal("[[places]]\nname = 'A'", &[]), @"settings: `places`: `A` names neither a `matrix` building nor an `urgent` site");
@@ -320,6 +323,8 @@ fn the_example_shows_every_setting_with_its_default() {
     assert!(examples.database_url.is_some());
     assert!(!examples.urgent.basic.is_empty());
     assert!(!examples.matrix.event_hubs.is_empty() && !examples.matrix.iot.is_empty());
+    assert!(!examples.http.cors_origins.is_empty());
+    assert!(examples.graphql.trusted_documents.is_some());
     let retention = &examples.retention;
     assert!(retention.bodies_days.is_some() && retention.deliveries_days.is_some());
     assert!(retention.activities_days.is_some());

@@ -1,4 +1,5 @@
 //! Activities: the spine.
 
+pub mod change;
 pub mod filter;
 pub mod read;

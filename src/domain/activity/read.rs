@@ -7,10 +7,40 @@ use sea_orm::sea_query::{Condition, Expr, ExprTrait, JoinType, Query, SelectStat
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, Iterable};
 use uuid::Uuid;
 
+use super::filter as feed;
 use crate::domain::filter::Filter;
 use crate::domain::page::{Direction, Order, Page, Slice};
 use crate::domain::read::{self, CrossJoin, Keys};
 use crate::domain::scope::Scope;
+
+/// One page of the feed, by seq.
+///
+/// # Errors
+/// What the database says.
+pub async fn feed(
+    connection: &impl ConnectionTrait,
+    filter: &feed::Filter,
+    page: &Page,
+) -> Result<Slice<activity::Model>, DbErr> {
+    let order = feed_order();
+    read::page_of::<activity::Entity>(connection, filter.to_condition(), &order, page).await
+}
+
+/// How many activities of the feed `filter` lets through; null beyond [`read::COUNT_LIMIT`].
+///
+/// # Errors
+/// What the database says.
+pub async fn count_feed(
+    connection: &impl ConnectionTrait,
+    filter: &feed::Filter,
+) -> Result<Option<u64>, DbErr> {
+    read::count_where::<activity::Entity>(connection, filter.to_condition()).await
+}
+
+/// The order of the feed.
+pub fn feed_order() -> Order<activity::Column> {
+    Order::new([], activity::Column::Seq)
+}
 
 /// The order of a timeline: by the time it happened, then by commit.
 pub fn timeline_order(direction: Direction) -> Order<activity::Column> {
@@ -38,7 +68,7 @@ pub async fn timelines(
     }
     let backend = connection.get_database_backend();
     let keys = Keys::new(backend, subjects);
-    let filter = read::visible(scope).add(filter.to_condition());
+    let filter = read::asked::<activity::Entity>(scope, backend, filter);
     let order = timeline_order(direction);
     let [mut filed, mut linked] = branches(&keys, column, &filter);
     page.apply(&mut filed, &order);
@@ -93,8 +123,9 @@ pub async fn count_timelines(
     if subjects.is_empty() {
         return Ok(HashMap::new());
     }
-    let keys = Keys::new(connection.get_database_backend(), subjects);
-    let filter = read::visible(scope).add(filter.to_condition());
+    let backend = connection.get_database_backend();
+    let keys = Keys::new(backend, subjects);
+    let filter = read::asked::<activity::Entity>(scope, backend, filter);
     let [filed, linked] = branches(&keys, column, &filter).map(|mut branch| {
         branch.limit(read::COUNT_LIMIT + 1);
         all_of(branch)

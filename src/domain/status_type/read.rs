@@ -8,6 +8,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Sta
 use super::filter::{CLOSED_STATES, CLOSED_TYPES};
 use super::{default, key};
 use crate::domain::bulk::{self, Keys};
+use crate::domain::read::visible;
 use crate::domain::scope::Scope;
 
 /// Stands for every tenant, or for every status.
@@ -65,14 +66,14 @@ impl StatusTypes {
     }
 }
 
-/// The whole map, in one statement.
+/// The whole map as far as the viewer can meet it, in one statement.
 ///
 /// # Errors
 /// What the database says.
 pub async fn all(scope: &Scope, connection: &impl ConnectionTrait) -> Result<StatusTypes, DbErr> {
-    // A narrower scope will see the map of its tenants only: it has to be spelt out here.
-    let Scope::All = scope;
-    Ok(of_rows(status_type::Entity::find().all(connection).await?))
+    let visible = visible::<status_type::Entity>(scope, connection.get_database_backend());
+    let rows = status_type::Entity::find().filter(visible);
+    Ok(of_rows(rows.all(connection).await?))
 }
 
 /// The map for `tenants`, in one statement.
@@ -84,13 +85,14 @@ pub async fn of_tenants(
     connection: &impl ConnectionTrait,
     tenants: impl IntoIterator<Item = String>,
 ) -> Result<StatusTypes, DbErr> {
-    let Scope::All = scope;
+    let visible = visible::<status_type::Entity>(scope, connection.get_database_backend());
     let mut tenants: Vec<String> = tenants.into_iter().collect();
     tenants.push(ANY.to_owned());
     tenants.sort_unstable();
     tenants.dedup();
     let rows = status_type::Entity::find()
         .filter(status_type::Column::Tenant.is_in(tenants))
+        .filter(visible)
         .all(connection)
         .await?;
     Ok(of_rows(rows))
@@ -153,7 +155,9 @@ pub async fn unmapped(
     connection: &impl ConnectionTrait,
     most: usize,
 ) -> Result<UnmappedNames, DbErr> {
-    let Scope::All = scope;
+    if !scope.is_operator() {
+        return Ok(UnmappedNames::default());
+    }
     let backend = connection.get_database_backend();
     let known: Vec<String> = default::names().map(str::to_owned).collect();
     let names = NAMES

@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::edges;
+use crate::domain::activity::change;
 use crate::graphql::edge_field::one;
 use crate::graphql::error::Fault;
 use crate::graphql::id::Kind;
@@ -23,12 +24,12 @@ use crate::graphql::selection::Selection;
 use crate::graphql::slot::Slots;
 
 edges!(Shared, registry => [
-    one::<Property>(registry, "property", "The property it is filed under; null when none was known."),
-    one::<Building>(registry, "building", "The building it is filed under; null when none was known, or when it is no building any more."),
+    one::<Property>(registry, "property", "The property it is filed under; null when none was known, or when it lies outside what the viewer may see."),
+    one::<Building>(registry, "building", "The building it is filed under; null when none was known, when it is no building any more, or when it lies outside what the viewer may see."),
     one::<Zone>(registry, "zone", "The zone it is filed under; null when none was known."),
-    one::<Incident>(registry, "incident", "The incident it is filed under; null when there is none."),
-    one::<Task>(registry, "task", "The task it is filed under; null when there is none."),
-    one::<Delivery>(registry, "delivery", "The call that told it; null for what caretaker noticed itself. Operators only."),
+    one::<Incident>(registry, "incident", "The incident it is filed under; null when there is none, or when it lies outside what the viewer may see."),
+    one::<Task>(registry, "task", "The task it is filed under; null when there is none, or when it lies outside what the viewer may see."),
+    one::<Delivery>(registry, "delivery", "The call that told it; null for what caretaker noticed itself, and for whoever is no operator."),
 ]);
 
 impl Noun for Activity {
@@ -38,12 +39,16 @@ impl Noun for Activity {
 
     fn load<'a>(
         loader: &'a Loader<'a>,
-        rows: Vec<activity::Model>,
+        mut rows: Vec<activity::Model>,
         selection: Selection<'a>,
     ) -> BoxFuture<'a, Result<Vec<Arc<Self>>, Fault>> {
         Box::pin(async move {
             let mut slots = vec![Slots::default(); rows.len()];
-            for (name, wanted) in wanted(&rows, &selection) {
+            let wanted = wanted(&rows, &selection);
+            if wanted.iter().any(|(name, _)| *name == "changes") {
+                change::keep_seen(loader.scope, loader.database, &mut rows).await?;
+            }
+            for (name, wanted) in wanted {
                 let slots = &mut slots;
                 let keys = |key: fn(&activity::Model) -> Option<Uuid>| -> Vec<Option<Uuid>> {
                     rows.iter().map(key).collect()

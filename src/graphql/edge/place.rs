@@ -30,7 +30,7 @@ edges!(Property, registry => [
 ]);
 
 edges!(Building, registry => [
-    one::<Property>(registry, "property", "The property it belongs to; null when none was told."),
+    one::<Property>(registry, "property", "The property it belongs to; null when none was told, or when the viewer may not see the property itself."),
     field(
         "sources",
         "The places in the platforms' own words that make up this building, at most 100.",

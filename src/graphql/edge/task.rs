@@ -37,7 +37,7 @@ const RAW: usize = 3_000;
 edges!(Task, registry => [
     one::<Building>(registry, "building", "The building it is in; null while no place was told."),
     one::<Zone>(registry, "zone", "The zone it is in; null when none was told."),
-    one::<Incident>(registry, "incident", "The incident it belongs to; null when there is none."),
+    one::<Incident>(registry, "incident", "The incident it belongs to; null when there is none, or when it lies outside what the viewer may see."),
     fixed::<StatusChange>(registry, "statusChanges", "The changes of its status, the earliest first.", Vec::new()),
     fixed::<Note>(registry, "notes", "The notes on it, the earliest first.", Vec::new()),
     fixed::<Chase>(registry, "chases", "The chases of it, the earliest first.", Vec::new()),

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::domain::delivery::Receipt;
 use crate::domain::row;
-use crate::domain::scope::Scope;
 use crate::graphql::enums::Outcome;
 use crate::graphql::error::{ErrorCode, Fault};
 use crate::graphql::id::{self, Kind};
@@ -105,8 +104,7 @@ async fn replay(
     is_dry_run: bool,
 ) -> Result<Option<ReplayedDelivery>, Fault> {
     let loader = Loader::of(context)?;
-    // Raw calls are for operators, who are those that may see all.
-    let Scope::All = loader.scope;
+    loader.operators_only()?;
     let key = id::decode_as(Kind::Delivery, id)?;
     let replay: Replay = context
         .data::<Replay>()

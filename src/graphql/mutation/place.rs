@@ -10,9 +10,9 @@ use crate::domain::failure::{self, Failure};
 use crate::domain::id::SiteKey;
 use crate::domain::operator::{Operator, Undecided};
 use crate::domain::read;
-use crate::domain::scope::Scope;
 use crate::graphql::by::PlaceKey;
 use crate::graphql::error::{ErrorCode, Fault};
+use crate::graphql::limits::Limit;
 use crate::graphql::object::Building;
 use crate::graphql::plan::Loader;
 use crate::graphql::selection::Selected;
@@ -81,10 +81,7 @@ impl PlaceMutation {
 
 /// The operator's way in, for a viewer who is one.
 fn operator<'a>(context: &'a Context<'_>) -> Result<&'a Operator, Fault> {
-    let scope = context.data::<Scope>();
-    match scope.map_err(|_| Fault::internal("a mutation came without its scope"))? {
-        Scope::All => {}
-    }
+    Loader::of(context)?.operators_only()?;
     let operator = context.data::<Operator>();
     operator.map_err(|_| Fault::internal("a mutation came without its operator"))
 }
@@ -93,12 +90,7 @@ fn keys(places: &[PlaceKey]) -> Result<Vec<SiteKey>, Fault> {
     if places.is_empty() {
         return Err(Fault::input("`places` is empty"));
     }
-    if places.len() > MOST_PLACES {
-        return Err(Fault::limit(format!(
-            "at most {MOST_PLACES} places can be named at once, here are {}",
-            places.len()
-        )));
-    }
+    Limit::List.check(MOST_PLACES, places.len())?;
     let keys: Result<Vec<SiteKey>, Fault> = places.iter().map(PlaceKey::checked).collect();
     let mut distinct: Vec<SiteKey> = Vec::new();
     for key in keys? {

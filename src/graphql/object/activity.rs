@@ -27,9 +27,9 @@ use crate::graphql::slot::Slots;
 pub struct Change {
     /// The name of the field in this schema; with the noun before it (`zone.name`) where it belongs to another thing.
     field: String,
-    /// The value before; null when there was none.
+    /// The value before; null when there was none, or when it is the id of something outside what the viewer may see.
     from: Option<Json<serde_json::Value>>,
-    /// The value after; null when it was taken away.
+    /// The value after; null when it was taken away, or when it is the id of something outside what the viewer may see.
     to: Option<Json<serde_json::Value>>,
 }
 

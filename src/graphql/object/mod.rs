@@ -7,6 +7,8 @@ mod place;
 mod refusal;
 mod status;
 mod task;
+mod usage;
+mod viewer;
 
 pub use activity::{Activity, Change, Shared};
 pub use delivery::{Delivery, QuarantinedElement};
@@ -15,3 +17,5 @@ pub use place::{Building, Level, Location, PlaceSource, Property, Zone};
 pub use refusal::RefusedCalls;
 pub use status::{UnmappedStatus, UnmappedStatuses};
 pub use task::{AssetDowntime, Chase, ComplianceAnswer, Note, StatusChange, Task};
+pub use usage::Usage;
+pub use viewer::{Viewer, ViewerClaims};

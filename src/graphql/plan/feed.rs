@@ -11,14 +11,15 @@ use super::list::{listed_position, wants_total};
 use super::page::page_of;
 use crate::domain::filter::{Filter, Test};
 use crate::domain::key::Key;
-use crate::domain::page::{self, Order, Position};
+use crate::domain::page::{self, Position};
 use crate::domain::table::{ActiveEnum, IdenStatic};
-use crate::domain::{self, journal, read};
+use crate::domain::{activity as feed, journal, read};
 use crate::graphql::comparison::LONGEST_LIST;
 use crate::graphql::cursor;
 use crate::graphql::enums;
 use crate::graphql::error::Fault;
 use crate::graphql::filter::{ActivityFilter, FilterInput};
+use crate::graphql::limits::Limit;
 use crate::graphql::object::Activity;
 use crate::graphql::selection::Selected;
 use crate::graphql::slot::{Fetched, Slots};
@@ -42,9 +43,9 @@ impl<'a> Loader<'a> {
             };
             let mark = cursor::mark(&("timeline", column.as_str(), &kinds, direction));
             let filter = of_kinds(kinds)?;
-            let order = domain::activity::read::timeline_order(direction);
+            let order = feed::read::timeline_order(direction);
             let page = page_of(alias, |cursor| listed_position(&mark, cursor, &order))?;
-            let slices = domain::activity::read::timelines(
+            let slices = feed::read::timelines(
                 self.scope,
                 self.database,
                 column,
@@ -55,14 +56,8 @@ impl<'a> Loader<'a> {
             )
             .await?;
             let totals = if wants_total::<Activity>(alias) {
-                domain::activity::read::count_timelines(
-                    self.scope,
-                    self.database,
-                    column,
-                    subjects,
-                    &filter,
-                )
-                .await?
+                feed::read::count_timelines(self.scope, self.database, column, subjects, &filter)
+                    .await?
             } else {
                 HashMap::new()
             };
@@ -80,14 +75,12 @@ impl<'a> Loader<'a> {
         selected: &Selected<'a>,
     ) -> Result<Fetched, Fault> {
         let filter = match selected.argument::<Option<ActivityFilter>>("filter")? {
-            Some(filter) => filter.meaning()?.at(self.now),
+            Some(filter) => filter.meaning()?,
             None => Filter::default(),
         };
-        let order = feed_order();
+        let filter = feed::filter::Filter::new(self.scope, filter, self.now);
         let page = page_of(selected, feed_position)?;
-        let slice =
-            read::page::<activity::Entity>(self.scope, self.database, &filter, &order, &page)
-                .await?;
+        let slice = feed::read::feed(self.database, &filter, &page).await?;
         if let Some(Key::Int(after)) = page.after.as_ref().and_then(|after| after.first()) {
             // Asked after the page was read: what was pruned by then may be missing in it.
             let earliest = journal::pruned_through(self.database).await?;
@@ -96,7 +89,7 @@ impl<'a> Loader<'a> {
             }
         }
         let total = if wants_total::<Activity>(selected) {
-            read::count::<activity::Entity>(self.scope, self.database, &filter).await?
+            feed::read::count_feed(self.database, &filter).await?
         } else {
             None
         };
@@ -122,7 +115,7 @@ impl<'a> Loader<'a> {
                 column,
                 deliveries,
                 &Filter::default(),
-                &feed_order(),
+                &feed::read::feed_order(),
                 &page,
             )
             .await?;
@@ -150,18 +143,10 @@ fn of_kinds(kinds: Option<Vec<enums::ActivityKind>>) -> Result<Filter<activity::
     let Some(kinds) = kinds else {
         return Ok(Filter::default());
     };
-    if kinds.len() > LONGEST_LIST {
-        return Err(Fault::limit(format!(
-            "`kinds` has at most {LONGEST_LIST} values"
-        )));
-    }
+    Limit::List.check(LONGEST_LIST, kinds.len())?;
     let key = |kind| Key::Text(entity::ActivityKind::from(kind).to_value());
     let keys = kinds.into_iter().map(key).collect();
     Ok(Filter::Is(activity::Column::Kind, Test::In(keys)))
-}
-
-fn feed_order() -> Order<activity::Column> {
-    Order::new([], activity::Column::Seq)
 }
 
 fn feed_position(cursor: &str) -> Result<Position, Fault> {

@@ -19,12 +19,10 @@ use crate::graphql::cursor;
 use crate::graphql::error::Fault;
 use crate::graphql::filter::FilterInput;
 use crate::graphql::id::Kind;
+use crate::graphql::limits::{LONGEST_ORDER, Limit};
 use crate::graphql::order::OrderInput;
 use crate::graphql::selection::{Selected, Selection};
 use crate::graphql::slot::{Fetched, Slots};
-
-/// How many fields an order may name.
-const LONGEST_ORDER: usize = 3;
 
 /// What a list is asked for.
 struct Question<C> {
@@ -167,11 +165,7 @@ impl<'a> Loader<'a> {
         let order_by: Vec<T::OrderBy> = selected
             .argument::<Option<Vec<T::OrderBy>>>("orderBy")?
             .unwrap_or_default();
-        if order_by.len() > LONGEST_ORDER {
-            return Err(Fault::limit(format!(
-                "a list is sorted by at most {LONGEST_ORDER} fields"
-            )));
-        }
+        Limit::Order.check(LONGEST_ORDER, order_by.len())?;
         let order = if order_by.is_empty() {
             Order::new([T::ORDER], T::KEY)
         } else {

@@ -13,11 +13,11 @@ use async_graphql::Context;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::error::Fault;
+use super::error::{ErrorCode, Fault};
 use super::selection::{Selected, Selection};
 use super::slot::Slots;
 use crate::domain::read;
-use crate::domain::scope::Scope;
+use crate::domain::scope::{Scope, Viewer};
 use crate::domain::table::{Connection as Database, ModelTrait, Value};
 
 pub(super) use noun::{Column, Listed, Noun, Row};
@@ -30,6 +30,7 @@ pub struct Now(pub DateTime<Utc>);
 /// One read: the database, who asks, and when.
 pub struct Loader<'a> {
     pub(super) database: &'a Database,
+    pub(super) viewer: &'a Viewer,
     pub(super) scope: &'a Scope,
     pub(super) now: DateTime<Utc>,
 }
@@ -44,13 +45,27 @@ impl<'a> Loader<'a> {
     /// The read that the field at hand begins.
     pub(super) fn of(context: &'a Context<'a>) -> Result<Self, Fault> {
         let missing = |what| move |_| Fault::internal(format!("a request came without its {what}"));
+        let viewer: &Viewer = context.data().map_err(missing("viewer"))?;
         Ok(Self {
+            viewer,
             database: context.data::<Database>().map_err(missing("database"))?,
-            scope: context.data::<Scope>().map_err(missing("scope"))?,
+            scope: &viewer.scope,
             now: context
                 .data_opt::<Now>()
                 .map_or_else(Utc::now, |Now(now)| *now),
         })
+    }
+
+    /// Refuses a viewer who is no operator.
+    pub(super) fn operators_only(&self) -> Result<(), Fault> {
+        if self.scope.is_operator() {
+            Ok(())
+        } else {
+            Err(Fault::new(
+                ErrorCode::Forbidden,
+                "this is for operators only",
+            ))
+        }
     }
 
     /// The objects with these keys, by key.

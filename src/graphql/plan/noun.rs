@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use super::Loader;
 use crate::domain::filter::Filter;
 use crate::domain::page;
+use crate::domain::scope::Scoped;
 use crate::domain::table::{EntityTrait, ModelTrait};
 use crate::graphql::error::Fault;
 use crate::graphql::filter::FilterInput;
@@ -24,7 +25,7 @@ pub(in crate::graphql) trait Noun: OutputType + Sized + 'static {
     /// The kind of its global id.
     const KIND: Kind;
     /// The table.
-    type Entity: EntityTrait<Model: ModelTrait<Entity = Self::Entity>>;
+    type Entity: Scoped<Model: ModelTrait<Entity = Self::Entity>>;
     /// The primary key.
     const KEY: Column<Self>;
 

@@ -2,6 +2,7 @@
 
 use crate::domain::page::{Page, Position};
 use crate::graphql::error::Fault;
+use crate::graphql::limits::Limit;
 use crate::graphql::selection::Selected;
 
 /// How many elements a page has when nothing is said.
@@ -21,14 +22,10 @@ pub(super) fn page_of(
         return Err(Fault::input("give `first` or `last`, not both"));
     }
     let size = first.or(last).unwrap_or(DEFAULT_PAGE);
-    if size > LARGEST_PAGE {
-        return Err(Fault::limit(format!(
-            "a page has at most {LARGEST_PAGE} elements, {size} were asked for"
-        )));
-    }
     if size < 1 {
         return Err(Fault::input("a page has at least one element"));
     }
+    Limit::Page.check(LARGEST_PAGE as usize, size as usize)?;
     let at = |cursor: Option<String>| cursor.map(|cursor| position(&cursor)).transpose();
     Ok(Page {
         size: u64::from(size.unsigned_abs()),

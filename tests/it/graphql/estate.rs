@@ -3,7 +3,7 @@
 use caretaker::domain::database::Database;
 use caretaker::domain::id;
 use caretaker::domain::migrate;
-use caretaker::domain::scope::Scope;
+use caretaker::domain::scope::Viewer;
 use caretaker::graphql::limits::Limits;
 use caretaker::graphql::{Now, Schema, request, to_json};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -29,6 +29,8 @@ pub fn now() -> DateTime<Utc> {
 pub struct Estate {
     pub database: Database,
     pub schema: Schema,
+    /// Who asks.
+    pub viewer: Viewer,
     statements: Arc<Mutex<Vec<Statement>>>,
 }
 
@@ -66,13 +68,17 @@ impl Estate {
         Ok(Self {
             database,
             schema,
+            viewer: Viewer::open(),
             statements,
         })
     }
 
     pub async fn ask_with(&self, query: &str, variables: Value) -> Value {
         let request = request(query.to_owned(), None, variables).data(Now(now()));
-        let response = self.schema.execute(request, Scope::All, Uuid::nil()).await;
+        let response = self
+            .schema
+            .execute(request, self.viewer.clone(), Uuid::nil())
+            .await;
         serde_json::from_str(&to_json(&response)).unwrap()
     }
 

@@ -3,6 +3,11 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 
+use std::sync::Arc;
+
+use caretaker::domain::id::{self, SiteKey};
+use caretaker::domain::scope::{Claims, Scope};
+
 use super::estate::{Estate, SMALL};
 use crate::support::{Case, TestDatabase, case::on_each_engine};
 
@@ -12,6 +17,7 @@ pub fn tests() -> Vec<Case> {
         an_index_serves_each_filter_alone,
         lists_of_many_parents_are_entered_by_parent,
         names_without_a_meaning_and_notes_without_a_task_are_found_by_index,
+        an_index_serves_each_list_of_a_narrow_viewer,
     ]
 }
 
@@ -26,17 +32,22 @@ const OF_ONE_THING: [(&str, &str); 5] = [
 
 /// The plans of the statements that a question takes.
 async fn plans(estate: &Estate, query: &str) -> anyhow::Result<Vec<String>> {
+    plans_with(estate, query, false).await
+}
+
+/// The same where PostgreSQL may join what several indexes find.
+async fn plans_with(estate: &Estate, query: &str, bitmaps: bool) -> anyhow::Result<Vec<String>> {
     estate.last_statements();
     estate.data(query).await;
     let mut plans = Vec::new();
     for statement in estate.last_statements() {
-        plans.push(plan(estate, statement).await?);
+        plans.push(plan(estate, statement, bitmaps).await?);
     }
     assert!(!plans.is_empty(), "{query}");
     Ok(plans)
 }
 
-async fn plan(estate: &Estate, statement: Statement) -> anyhow::Result<String> {
+async fn plan(estate: &Estate, statement: Statement, bitmaps: bool) -> anyhow::Result<String> {
     let backend = estate.database.backend();
     let transaction = estate.database.writer.begin().await?;
     let (explain, column) = match backend {
@@ -46,6 +57,10 @@ async fn plan(estate: &Estate, statement: Statement) -> anyhow::Result<String> {
             let settings = "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off;
                 SET LOCAL enable_incremental_sort = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
             transaction.execute_unprepared(settings).await?;
+            if bitmaps {
+                let settings = "SET LOCAL enable_bitmapscan = on; SET LOCAL enable_sort = on";
+                transaction.execute_unprepared(settings).await?;
+            }
             ("EXPLAIN", "QUERY PLAN")
         }
     };
@@ -272,6 +287,87 @@ async fn names_without_a_meaning_and_notes_without_a_task_are_found_by_index(
             plans[0]
         );
     }
+    estate.close().await;
+    Ok(())
+}
+
+/// Claims of each kind, and of all kinds.
+fn claims() -> Vec<(&'static str, Claims)> {
+    let building = || [SiteKey::matrix("b0").building()].into();
+    let property = || [id::property("p1")].into();
+    let tenant = || ["acme".to_owned()].into();
+    let none = Claims::default;
+    let all = Claims {
+        properties: property(),
+        buildings: building(),
+        tenants: tenant(),
+    };
+    vec![
+        (
+            "building",
+            Claims {
+                buildings: building(),
+                ..none()
+            },
+        ),
+        (
+            "property",
+            Claims {
+                properties: property(),
+                ..none()
+            },
+        ),
+        (
+            "tenant",
+            Claims {
+                tenants: tenant(),
+                ..none()
+            },
+        ),
+        ("union", all),
+    ]
+}
+
+async fn an_index_serves_each_list_of_a_narrow_viewer(test: TestDatabase) -> anyhow::Result<()> {
+    let mut estate = Estate::build(&test, SMALL).await?;
+    let mut faults = Vec::new();
+    for (name, claims) in claims() {
+        estate.viewer.scope = Scope::Claims(Arc::new(claims));
+        for query in [
+            "{ properties { nodes { id } } }",
+            "{ buildings { nodes { id } } }",
+            "{ zones { nodes { id } } }",
+            "{ incidents { nodes { id } } }",
+            "{ tasks { nodes { id } } }",
+            "{ activities { nodes { id } } }",
+            "{ incidents { totalCount nodes { workOrders { nodes { id } } timeline { totalCount nodes { id } } } } }",
+            "{ tasks { totalCount nodes { incident { id } statusChanges { nodes { id } } notes { totalCount nodes { id } }
+                chases { nodes { id } } timeline { nodes { id changes { field } } } } } }",
+            "{ buildings { nodes { sources { code } levels { nodes { id } } zones { nodes { id } }
+                incidents { totalCount } tasks { totalCount } timeline { nodes { id } } } } }",
+            "{ activities { totalCount } incidents { totalCount } tasks { totalCount } zones { totalCount } }",
+        ] {
+            for plan in plans_with(&estate, query, true).await? {
+                let tables = [
+                    "property",
+                    "building",
+                    "site",
+                    "level",
+                    "zone",
+                    "incident",
+                    "task",
+                    "note",
+                    "chase",
+                    "status_change",
+                    "activity",
+                ];
+                for table in tables.iter().filter(|table| scans(&plan, table)) {
+                    faults.push(format!("{name} {query} scans {table}\n{plan}\n"));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
     estate.close().await;
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! Filters: read as SQL and in memory they mean the same, on both engines.
 
+use std::sync::Arc;
+
 use caretaker::domain::activity::filter::Filter as Fixed;
 use caretaker::domain::filter::{Filter, Operand, Test};
 use caretaker::domain::key::Key;
+use caretaker::domain::scope::{Claims, Scope};
 use entity::activity::{self, Column};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -28,7 +31,9 @@ async fn a_filter_means_the_same_as_sql_and_in_memory(test: TestDatabase) -> any
     let rows = activity::Entity::find().all(readers).await?;
     let columns = [
         Column::Kind,
+        Column::PropertyId,
         Column::BuildingId,
+        Column::IncidentId,
         Column::TaskId,
         Column::Tenant,
         Column::OccurredAt,
@@ -61,11 +66,26 @@ async fn a_filter_means_the_same_as_sql_and_in_memory(test: TestDatabase) -> any
             inner.prop_map(|filter| Filter::Not(Box::new(filter))),
         ]
     });
+    let claims: Vec<Claims> = rows
+        .iter()
+        .map(|row| Claims {
+            properties: row.property_id.into_iter().collect(),
+            buildings: row.building_id.into_iter().collect(),
+            tenants: row.tenant.clone().into_iter().collect(),
+        })
+        .collect();
+    let scopes = prop::collection::vec((prop::sample::select(claims), 0..8_u8), 0..3)
+        .prop_map(|claims| claims.into_iter().fold(Claims::default(), part_of));
+    let scopes = prop_oneof![
+        Just(Scope::All),
+        scopes.prop_map(|claims| Scope::Claims(Arc::new(claims))),
+    ];
     let mut runner = TestRunner::deterministic();
     let mut sizes = std::collections::BTreeSet::new();
-    for _ in 0..300 {
+    for _ in 0..400 {
         let filter = filters.new_tree(&mut runner).unwrap().current();
-        let fixed = Fixed::new(filter.clone(), now());
+        let scope = scopes.new_tree(&mut runner).unwrap().current();
+        let fixed = Fixed::new(&scope, filter.clone(), now());
         let found = activity::Entity::find()
             .filter(fixed.to_condition())
             .all(readers)
@@ -73,15 +93,44 @@ async fn a_filter_means_the_same_as_sql_and_in_memory(test: TestDatabase) -> any
         let mut found: Vec<i64> = found.iter().map(|row| row.seq).collect();
         found.sort_unstable();
         let matching = rows.iter().filter(|row| fixed.matches(row));
+        let matching = matching.inspect(|row| assert!(is_within(&scope, row), "{scope:?} {row:?}"));
         let mut expected: Vec<i64> = matching.map(|row| row.seq).collect();
         expected.sort_unstable();
-        assert_eq!(found, expected, "{filter:?}");
+        assert_eq!(found, expected, "{scope:?} {filter:?}");
         sizes.insert(found.len());
     }
     // The filters were neither all empty nor all full.
     assert!(sizes.len() > 3, "{sizes:?}");
     estate.close().await;
     Ok(())
+}
+
+/// `all` and those of `some` whose bit is set in `which`.
+fn part_of(mut all: Claims, (some, which): (Claims, u8)) -> Claims {
+    if which & 1 > 0 {
+        all.properties.extend(some.properties);
+    }
+    if which & 2 > 0 {
+        all.buildings.extend(some.buildings);
+    }
+    if which & 4 > 0 {
+        all.tenants.extend(some.tenants);
+    }
+    all
+}
+
+fn is_within(scope: &Scope, row: &activity::Model) -> bool {
+    let Scope::Claims(claims) = scope else {
+        return true;
+    };
+    let is_of_property = row
+        .property_id
+        .is_some_and(|id| claims.properties.contains(&id));
+    let is_in_building = row
+        .building_id
+        .is_some_and(|id| claims.buildings.contains(&id));
+    let tenant = row.tenant.as_ref();
+    is_of_property || is_in_building || tenant.is_some_and(|tenant| claims.tenants.contains(tenant))
 }
 
 async fn each_filter_narrows_as_it_says(test: TestDatabase) -> anyhow::Result<()> {

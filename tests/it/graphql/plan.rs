@@ -1,5 +1,10 @@
 //! How many statements a read takes: one for each relation and level, however many rows a level has.
 
+use std::sync::Arc;
+
+use caretaker::domain::id::{self, SiteKey};
+use caretaker::domain::scope::{Claims, Scope};
+
 use super::estate::{Estate, Extent, SMALL};
 use crate::support::{Case, TestDatabase, case::on_each_engine};
 
@@ -11,6 +16,7 @@ pub fn tests() -> Vec<Case> {
         fragments_and_skipped_fields_are_planned_as_they_run,
         each_parent_gets_its_own_first_rows,
         the_feed_asks_what_was_pruned_after_it_was_read,
+        a_narrow_viewer_costs_no_more_statements,
     ]
 }
 
@@ -143,6 +149,25 @@ async fn the_feed_asks_what_was_pruned_after_it_was_read(test: TestDatabase) -> 
         .map(|statement| statement.sql.contains("\"setting\""))
         .collect();
     assert_eq!(asked, [false, true], "{statements:?}");
+    estate.close().await;
+    Ok(())
+}
+
+async fn a_narrow_viewer_costs_no_more_statements(test: TestDatabase) -> anyhow::Result<()> {
+    let mut estate = Estate::build(&test, SMALL).await?;
+    let query = "{ incidents(first: 9) { totalCount nodes { building { property { code } sources { code } } zone { name }
+        workOrders(first: 9) { nodes { notes(first: 9) { nodes { text } } } } timeline(first: 9) { nodes { kind } } } } }";
+    let of_operators = estate.statements(query).await;
+    let changes = "{ activities { nodes { kind changes { field from to } } } }";
+    assert_eq!(estate.statements(changes).await, 1);
+    estate.viewer.scope = Scope::Claims(Arc::new(Claims {
+        properties: [id::property("p1")].into(),
+        buildings: [SiteKey::matrix("b0").building()].into(),
+        tenants: ["acme".to_owned()].into(),
+    }));
+    assert_eq!(estate.statements(query).await, of_operators);
+    // No change of this estate names an id: nothing has to be asked again.
+    assert_eq!(estate.statements(changes).await, 1);
     estate.close().await;
     Ok(())
 }

@@ -1,0 +1,13 @@
+//! Who may see what: one estate, walked through every door by viewers of each kind.
+
+mod door;
+mod estate;
+mod live;
+mod schema;
+mod walk;
+
+use crate::support::Case;
+
+pub fn tests() -> Vec<Case> {
+    [door::tests(), live::tests(), walk::tests()].concat()
+}

@@ -1,0 +1,305 @@
+//! The whole schema by introspection: from every id, through every list, by every name and filter.
+
+use std::collections::BTreeSet;
+
+use caretaker::domain::scope::Viewer;
+use entity::Source;
+use sea_orm::EntityTrait;
+use serde_json::{Value, json};
+
+use super::estate::{Estate, Narrow, Thing, is_for, viewers};
+use super::schema::Shape;
+use crate::support::case::on_each_engine;
+use crate::support::{Case, TestDatabase};
+
+pub fn tests() -> Vec<Case> {
+    on_each_engine![
+        the_estate_has_something_for_everybody_and_something_not,
+        no_id_leads_out_of_a_scope,
+        no_list_leads_out_of_a_scope,
+        no_name_finds_what_is_outside,
+        no_filter_tells_what_is_outside,
+    ]
+}
+
+/// How many ids are asked for at once.
+const AT_ONCE: usize = 100;
+
+/// What an id is asked for through `nodes`: an activity has a type for each of its kinds.
+fn type_of(thing: &Thing) -> &'static str {
+    thing.kind
+}
+
+async fn the_estate_has_something_for_everybody_and_something_not(
+    test: TestDatabase,
+) -> anyhow::Result<()> {
+    let estate = Estate::build(&test).await?;
+    let kinds: BTreeSet<&str> = estate.things.iter().map(type_of).collect();
+    assert_eq!(kinds.len(), 12, "{kinds:?}");
+    for viewer in viewers() {
+        let seen = estate
+            .things
+            .iter()
+            .filter(|thing| thing.is_for(&viewer))
+            .count();
+        let hidden = estate.things.len() - seen;
+        assert!(
+            hidden > 0 && (seen > 0) == (viewer.name != "nobody"),
+            "{}: {seen} of {}",
+            viewer.name,
+            estate.things.len()
+        );
+    }
+    // What a viewer may not see is there: an operator gets all of it.
+    let ids: Vec<String> = estate.things.iter().map(Thing::global).collect();
+    for ids in ids.chunks(AT_ONCE) {
+        let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+        let answer = estate.ask(Viewer::open(), query, json!({"ids": ids})).await;
+        let found = answer["data"]["nodes"].as_array().unwrap();
+        assert!(found.iter().all(|node| !node.is_null()), "{answer}");
+    }
+    estate.close().await;
+    Ok(())
+}
+
+async fn no_id_leads_out_of_a_scope(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test).await?;
+    let shape = Shape::of(&estate).await;
+    let kinds: BTreeSet<&str> = estate.things.iter().map(type_of).collect();
+    for viewer in viewers() {
+        for kind in &kinds {
+            let things: Vec<&Thing> = estate
+                .things
+                .iter()
+                .filter(|thing| type_of(thing) == *kind)
+                .collect();
+            let below = shape.selection(kind, if *kind == "Activity" { 1 } else { 2 });
+            let query = format!(
+                "query($ids: [ID!]!) {{ nodes(ids: $ids) {{ id ... on {kind} {below} }} }}"
+            );
+            for things in things.chunks(AT_ONCE) {
+                let ids: Vec<String> = things.iter().map(|thing| thing.global()).collect();
+                let data = estate.data(&viewer, &query, json!({"ids": ids})).await;
+                counted(&viewer, &data);
+                let nodes = data["nodes"].as_array().unwrap();
+                for (thing, node) in std::iter::zip(things, nodes) {
+                    let is_shown = !node.is_null();
+                    assert_eq!(
+                        is_shown,
+                        thing.is_for(&viewer),
+                        "{}: {thing:?} {node}",
+                        viewer.name
+                    );
+                }
+            }
+        }
+    }
+    estate.close().await;
+    Ok(())
+}
+
+/// Every list that is shown whole has as many elements as it says.
+fn counted(viewer: &Narrow, value: &Value) {
+    match value {
+        Value::Object(members) => {
+            if let (Some(total), Some(Value::Array(edges))) =
+                (members.get("totalCount"), members.get("edges"))
+            {
+                let is_whole = members["pageInfo"]["hasNextPage"] == false;
+                assert!(
+                    is_whole && *total == edges.len(),
+                    "{}: {total} of {}",
+                    viewer.name,
+                    edges.len()
+                );
+            }
+            members.values().for_each(|member| counted(viewer, member));
+        }
+        Value::Array(items) => items.iter().for_each(|item| counted(viewer, item)),
+        _ => {}
+    }
+}
+
+/// The root fields that are told what to find, and those that only operators may ask.
+const TOLD: [&str; 6] = ["building", "incident", "node", "nodes", "task", "zone"];
+const OPERATORS: [&str; 3] = ["deliveries", "unfiledNotes", "unmappedStatuses"];
+
+async fn no_list_leads_out_of_a_scope(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test).await?;
+    let shape = Shape::of(&estate).await;
+    for viewer in viewers() {
+        for (field, required, ty) in shape.fields("Query") {
+            if TOLD.contains(&field.as_str()) {
+                continue;
+            }
+            assert!(
+                required.is_empty(),
+                "{field} asks for {required:?}: teach the walk to give it"
+            );
+            let below = shape.selection(&ty, 2);
+            let page = if ty.ends_with("Connection") {
+                "(first: 100)"
+            } else {
+                ""
+            };
+            let query = format!("{{ {field}{page} {below} }}");
+            if OPERATORS.contains(&field.as_str()) {
+                let answer = estate.ask(viewer.viewer(), &query, json!({})).await;
+                assert_eq!(
+                    answer["errors"][0]["extensions"]["code"], "FORBIDDEN",
+                    "{answer}"
+                );
+                assert!(answer["data"].is_null(), "{answer}");
+                continue;
+            }
+            let data = estate.data(&viewer, &query, json!({})).await;
+            if field != "activities" {
+                counted(&viewer, &data);
+            }
+            let kind = ty.trim_end_matches("Connection");
+            let expected = estate
+                .things
+                .iter()
+                .filter(|thing| thing.kind == kind && thing.is_for(&viewer))
+                .count();
+            if let (Value::Array(edges), false) = (
+                &data[&field]["edges"],
+                field == "activities" || field == "tasks",
+            ) {
+                assert_eq!(edges.len(), expected, "{} {field}", viewer.name);
+            }
+        }
+    }
+    estate.close().await;
+    Ok(())
+}
+
+async fn no_name_finds_what_is_outside(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test).await?;
+    let readers = &estate.database.readers;
+    let sites = entity::site::Entity::find().all(readers).await?;
+    let code_of = |id: entity::SiteId| {
+        let site = sites.iter().find(|site| site.id == id);
+        site.map_or_else(String::new, |site| site.code.clone())
+    };
+    let mut names: Vec<(&str, &str, Value)> = Vec::new();
+    for site in &sites {
+        let tenant = (site.source == Source::Urgent).then(|| site.tenant.clone());
+        let source = if tenant.is_some() { "URGENT" } else { "MATRIX" };
+        let place = json!({"source": source, "tenant": tenant, "code": site.code});
+        names.push(("building", "BuildingBy", json!({"place": place})));
+    }
+    for zone in entity::zone::Entity::find().all(readers).await? {
+        let key = json!({"building": code_of(zone.site_id), "zone": zone.code});
+        names.push(("zone", "ZoneBy", json!({"matrix": key})));
+    }
+    for incident in entity::incident::Entity::find().all(readers).await? {
+        let key = json!({"building": code_of(incident.site_id), "taskId": incident.code});
+        names.push(("incident", "IncidentBy", json!({"matrix": key})));
+    }
+    for task in entity::task::Entity::find().all(readers).await? {
+        let by = match (&task.tenant, task.site_id) {
+            (Some(tenant), _) => {
+                json!({"urgent": {"tenant": tenant, "identifier": task.identifier}})
+            }
+            (None, Some(site)) => {
+                json!({"matrix": {"building": code_of(site), "taskId": task.identifier}})
+            }
+            (None, None) => continue,
+        };
+        names.push(("task", "TaskBy", by));
+    }
+    for thing in &estate.things {
+        let field = match thing.kind {
+            "Building" => ("building", "BuildingBy"),
+            "Zone" => ("zone", "ZoneBy"),
+            "Incident" => ("incident", "IncidentBy"),
+            "Task" => ("task", "TaskBy"),
+            _ => continue,
+        };
+        names.push((field.0, field.1, json!({"id": thing.global()})));
+    }
+    for viewer in viewers() {
+        let mut found = 0;
+        for (field, by, value) in &names {
+            let query = format!("query($by: {by}!) {{ {field}(by: $by) {{ id }} }}");
+            let data = estate.data(&viewer, &query, json!({"by": value})).await;
+            found += usize::from(!data[*field].is_null());
+        }
+        assert_eq!(found > 0, viewer.name != "nobody", "{}", viewer.name);
+    }
+    estate.close().await;
+    Ok(())
+}
+
+/// The lists with the types of their filters.
+const LISTS: [(&str, &str); 6] = [
+    ("properties", "PropertyFilter"),
+    ("buildings", "BuildingFilter"),
+    ("zones", "ZoneFilter"),
+    ("incidents", "IncidentFilter"),
+    ("tasks", "TaskFilter"),
+    ("activities", "ActivityFilter"),
+];
+
+async fn no_filter_tells_what_is_outside(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test).await?;
+    let shape = Shape::of(&estate).await;
+    let mut asked = 0;
+    for viewer in viewers() {
+        for (list, filter) in LISTS {
+            for (field, comparison) in shape.inputs(filter) {
+                if comparison != "IdComparison" {
+                    continue;
+                }
+                // Where it happened and to what was written on an activity when it was recorded; the feed shows it by that.
+                let is_own =
+                    list == "activities" && !["property", "incident"].contains(&field.as_str());
+                if is_own {
+                    continue;
+                }
+                let outside: Vec<String> = estate
+                    .things
+                    .iter()
+                    .filter(|thing| {
+                        thing.kind.eq_ignore_ascii_case(&field) && !is_for(&thing.owners, &viewer)
+                    })
+                    .map(Thing::global)
+                    .collect();
+                let query = format!(
+                    "query($ids: [ID!]!) {{
+                        some: {list}(filter: {{{field}: {{in: $ids}}}}) {{ totalCount nodes {{ id }} }}
+                        none: {list}(first: 100, filter: {{not: {{{field}: {{in: $ids}}}}}}) {{ totalCount }}
+                        all: {list}(first: 100) {{ totalCount }}
+                    }}"
+                );
+                let data = estate.data(&viewer, &query, json!({"ids": outside})).await;
+                let found = &data["some"]["totalCount"];
+                assert_eq!(*found, 0, "{} {list} {field} {data}", viewer.name);
+                assert_eq!(data["none"], data["all"], "{} {list} {field}", viewer.name);
+                asked += outside.len();
+                if list == "activities" {
+                    continue;
+                }
+                let query = format!(
+                    "{{ null: {list}(first: 100, filter: {{{field}: {{isNull: true}}}}) {{ nodes {{ {field} {{ id }} }} }}
+                        some: {list}(first: 100, filter: {{{field}: {{isNull: false}}}}) {{ nodes {{ {field} {{ id }} }} }} }}"
+                );
+                let data = estate.data(&viewer, &query, json!({})).await;
+                for (of, is_null) in [("null", true), ("some", false)] {
+                    for node in data[of]["nodes"].as_array().unwrap() {
+                        assert_eq!(
+                            node[&field].is_null(),
+                            is_null,
+                            "{} {list} {field} {data}",
+                            viewer.name
+                        );
+                    }
+                }
+            }
+        }
+    }
+    assert!(asked > 0);
+    estate.close().await;
+    Ok(())
+}
