@@ -222,7 +222,7 @@ impl Estate {
         let (tail, _) = Tail::start(database.readers.clone(), wakes, settings).await?;
         let limits = Limits {
             depth: 100,
-            complexity: usize::MAX,
+            cost: usize::MAX,
             fields: usize::MAX,
             timeout: Duration::from_secs(60),
             ..Limits::default()
