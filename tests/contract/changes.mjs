@@ -30,7 +30,9 @@ for (const { criticality, message, path = '', type } of changes) {
   } else {
     counts[criticality.level === CriticalityLevel.Dangerous ? 'dangerous' : 'other'] += 1;
     const isNew = ADDITIONS.includes(type) && released.getType(owner);
-    if (isNew && !anywhere.has(name)) missing.set(name, `not in the changelog: ${message}`);
+    // For an argument its field's name will do.
+    const isNamed = anywhere.has(name) || (type === 'FIELD_ARGUMENT_ADDED' && anywhere.has(below[0]));
+    if (isNew && !isNamed) missing.set(name, `not in the changelog: ${message}`);
   }
 }
 console.log(`since the last release: ${counts.breaking} breaking, ${counts.dangerous} dangerous and ${counts.other} other changes`);
