@@ -13,6 +13,7 @@ mod load;
 mod network;
 mod password;
 mod place;
+mod reader;
 mod signing_key;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -30,6 +31,7 @@ pub use load::{Flags, Loaded, Sources, load};
 pub use network::{Network, ProxyHeader};
 pub use password::Password;
 pub use place::{PLACES_FILE, Place, Property, StatusType, UrgentSite, places_at};
+pub use reader::{OWN_KEY, READERS_KEY_FILE, ReaderKey, ReaderMaterial, Readers, reader_keys};
 pub use signing_key::{SIGNING_KEY_FILE, signing_key};
 
 /// Enough for a platform that is set up anew and for a person who tries; few for a guesser.
@@ -102,6 +104,8 @@ pub struct Config {
     pub urgent: Urgent,
     /// caretaker as the server that gives out access tokens.
     pub oauth: Oauth,
+    /// Who may read.
+    pub readers: Readers,
     /// The one writer.
     pub writer: Writer,
     /// The live feed.
@@ -264,6 +268,7 @@ impl Default for Config {
             matrix: Matrix::default(),
             urgent: Urgent::default(),
             oauth: Oauth::default(),
+            readers: Readers::default(),
             writer: Writer::default(),
             feed: Feed::default(),
             http: Http::default(),

@@ -8,6 +8,7 @@ pub mod feed;
 pub mod graphql;
 pub mod http;
 pub mod ingest;
+pub mod jwt;
 pub mod operate;
 pub mod server;
 pub mod simulate;

@@ -10,7 +10,10 @@ use caretaker::config::{self, Flags, Loaded};
 use caretaker::domain::database::Database;
 use caretaker::domain::migrate;
 use caretaker::ingest::proof;
-use caretaker::server::{self, greeting::Greeting};
+use caretaker::server::{
+    self,
+    greeting::{Greeting, Reading},
+};
 use caretaker::simulate::{self, SimulateArgs};
 use clap::{Parser, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
@@ -42,6 +45,13 @@ enum Command {
     },
     /// Make a `password_hash` for the settings from the password on standard input.
     HashPassword,
+    /// Make a token for somebody who reads; prints it. Nothing is stored.
+    Token(Box<command::token::TokenArgs>),
+    /// Keys of screens, each bound to one stored operation.
+    DisplayKey {
+        #[command(subcommand)]
+        what: command::display_key::DisplayKey,
+    },
     /// Give senders access by OAuth 2.0: the clients that may ask this server for access tokens.
     Oauth {
         #[command(subcommand)]
@@ -107,6 +117,17 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Migrate { step } => runtime.block_on(migrate(step)),
         Command::HashPassword => hash_password(),
+        Command::Token(args) => {
+            let config = load(&args.flags)?.config;
+            println!("{}", command::token::run(&config, &args)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::DisplayKey { what } => {
+            let config = load(what.flags())?.config;
+            let said = runtime.block_on(command::display_key::run(&config, &what))?;
+            print!("{said}");
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Oauth { what } => {
             let config = load(what.flags())?.config;
             print!("{}", runtime.block_on(command::oauth::run(&config, &what))?);
@@ -192,6 +213,7 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
         own_credentials,
         places_from_data_dir: loaded.places_from_data_dir,
         open_sources,
+        readers: reading(&config),
     };
     server::serve(config, |running| {
         greeting.base = running.base().to_owned();
@@ -200,6 +222,14 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
     })
     .await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who may read, as the greeting says it.
+fn reading(config: &config::Config) -> Reading {
+    if config.readers.is_open() {
+        return Reading::Open;
+    }
+    Reading::ByToken
 }
 
 async fn migrate(step: Step) -> anyhow::Result<ExitCode> {

@@ -5,6 +5,7 @@ mod counted;
 pub mod greeting;
 mod intake;
 mod places;
+mod readers;
 mod tls;
 
 use std::net::SocketAddr;
@@ -35,6 +36,7 @@ use crate::graphql::{Schema, limits};
 use crate::http::cors::Cors;
 use crate::http::guard::Guard;
 use crate::http::health::Readiness;
+use crate::http::reader::display::Displays;
 use crate::http::webhook::Intake;
 use crate::http::websocket::Sockets;
 use crate::http::{self, graphql};
@@ -168,6 +170,11 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         intake::matrix(&config, own.clone(), clock()).await?,
         intake::urgent(&config, own, clock()).await?,
     );
+    let displays = Arc::new(Displays::new(database.clone()));
+    let readers = readers::readers(&config, Arc::clone(&displays), Arc::clone(&clock)).await?;
+    let readers = Arc::new(readers);
+    let watching_displays = tokio::spawn(displays.keep_watch());
+
     let (wake, wakes) = watch::channel(());
     let limits = Limits {
         queue: config.writer.queue,
@@ -240,9 +247,10 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     .with_documents(documents);
     let (open, mut all_closed) = mpsc::channel(1);
     let (goodbye, goodbyes) = watch::channel(false);
-    let sockets = Sockets::new(schema.clone(), goodbyes, open);
+    let sockets = Sockets::new(schema.clone(), Arc::clone(&readers), goodbyes, open);
     let face = graphql::Face {
         schema,
+        readers: Arc::clone(&readers),
         max_body_bytes: config.graphql.max_body_bytes,
         body_timeout: Duration::from_secs(config.body_seconds.into()),
         cors: cors.clone(),
@@ -254,7 +262,11 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         face,
         sockets,
         readiness: readiness(&database, writer),
-        guard: Guard::new(address, cors),
+        guard: if readers.is_open() {
+            Guard::new(address, cors)
+        } else {
+            Guard::resting()
+        },
     };
     let patience = Patience {
         head: Duration::from_secs(config.head_seconds.into()),
@@ -290,7 +302,13 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         }
         // What reads the database ends before it is closed, or it takes that for an outage.
         following.abort();
-        let tasks = [listening, watching, reloading, pruning];
+        let tasks = [
+            listening,
+            watching,
+            reloading,
+            pruning,
+            Some(watching_displays),
+        ];
         for task in tasks.into_iter().flatten() {
             task.abort();
         }

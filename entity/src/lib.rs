@@ -9,6 +9,7 @@ pub mod chase;
 pub mod delivery;
 pub mod delivery_body;
 pub mod delivery_key;
+pub mod display_key;
 pub mod enums;
 pub mod ids;
 pub mod incident;

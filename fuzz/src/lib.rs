@@ -14,12 +14,12 @@ use caretaker::http::oauth::form::{Form, Given};
 use caretaker::http::webhook::ProxyHeader;
 use caretaker::http::webhook::caller::address;
 use caretaker::ingest::proof::bearer::Issuer;
-use caretaker::ingest::proof::keys::Keys;
 use caretaker::ingest::proof::{
     Basic, Bearer, GRACE, Hmac, HubKey, Login, MARKER, Password, Presented, Proof, Sas, Scheme,
     SigV4, Step, Target, Token, TopicKey,
 };
 use caretaker::ingest::receive;
+use caretaker::jwt::keys::Keys;
 use chrono::{DateTime, Utc};
 use entity::{Operation, Source};
 use futures_util::FutureExt;

@@ -9,6 +9,7 @@ mod m20261122_3_operate;
 mod m20261122_4_contract;
 mod m20261122_5_replaced_token;
 mod m20261122_5_unfiled;
+mod m20261122_6_display_key;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager};
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_4_contract::Migration),
             Box::new(m20261122_5_replaced_token::Migration),
             Box::new(m20261122_5_unfiled::Migration),
+            Box::new(m20261122_6_display_key::Migration),
         ]
     }
 }

@@ -1,11 +1,13 @@
 //! The operators' commands: arguments, and what is printed. What they do stands in the library.
 
 pub(crate) mod deliveries;
+pub(crate) mod display_key;
 pub(crate) mod oauth;
 pub(crate) mod prune;
 pub(crate) mod rebuild;
 mod replay;
 mod rows;
+pub(crate) mod token;
 
 use std::process::ExitCode;
 

@@ -21,6 +21,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         credential::urgent,
         super::graphql::check,
         super::issuer::check,
+        super::reader::check,
         super::signing_key::check,
     ];
     let checks = checks
@@ -45,10 +46,23 @@ fn listen(config: &Config) -> Result<(), String> {
     if config.listen.ip().is_loopback() {
         return Ok(());
     }
+    if !config.readers.is_open() {
+        // Where the webhooks have an address of their own, TLS is spoken there.
+        let has_tls = config.tls.is_some() && config.webhook_listen.is_none();
+        if has_tls || !config.trusted_proxies.is_empty() {
+            return Ok(());
+        }
+        return Err(format!(
+            "`listen` is {}, which other machines can reach, and neither `tls` (without `webhook_listen`, where it is \
+             spoken otherwise) nor `trusted_proxies` is given: readers' tokens would travel in the open. Give `tls`, or \
+             name the proxy that speaks TLS for caretaker in `trusted_proxies`",
+            config.listen
+        ));
+    }
     Err(format!(
         "`listen` is {}, which other machines can reach, and no readers are configured: anybody could read \
-         everything. Listen on loopback (127.0.0.1 or ::1) and take the webhooks on `webhook_listen`, or let a TLS \
-         proxy on this machine pass them on",
+         everything. Configure readers (`readers.own_key = true` is the shortest way), or listen on loopback \
+         (127.0.0.1 or ::1) and take the webhooks on `webhook_listen`",
         config.listen
     ))
 }

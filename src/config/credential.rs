@@ -258,7 +258,7 @@ impl TryFrom<UrgentForm> for UrgentCredential {
     }
 }
 
-fn one_of(
+pub(super) fn one_of(
     name: &str,
     here: Option<SecretString>,
     variable: Option<String>,

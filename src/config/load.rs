@@ -13,7 +13,7 @@ const PREFIX: &str = "CARETAKER_";
 /// Variables of ours that are no settings of the server.
 const NOT_SETTINGS: [&str; 3] = ["CONFIG", "SKIP_WEB", "SIMULATE_"];
 /// Settings that are text even where their value looks like a number.
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 13] = [
     "listen",
     "webhook_listen",
     "tls.cert",
@@ -24,6 +24,7 @@ const TEXTS: [&str; 12] = [
     "oauth.issuer",
     "oauth.signing_key",
     "oauth.signing_key_file",
+    "readers.claim",
     "urgent.marker",
     "urgent.path_prefix",
 ];

@@ -7,6 +7,7 @@ pub mod cause;
 pub mod database;
 pub mod delivery;
 pub mod diff;
+pub mod display_key;
 pub mod fact;
 pub mod failure;
 pub mod filter;

@@ -19,8 +19,12 @@ pub enum ErrorCode {
     CursorExpired,
     /// What was asked for is no longer kept.
     HistoryPruned,
-    /// What was asked for is for operators only.
+    /// Nobody who may read: a token is missing, or it is not good.
+    Unauthenticated,
+    /// What was asked for lies beyond what the reader's token grants.
     Forbidden,
+    /// The reader has asked too often; `extensions.retryAfterSeconds` says how long to wait.
+    RateLimited,
     /// The request asks for more than is allowed at once: `extensions.limit` names the limit, `extensions.most` is its
     /// value, and `extensions.asked` what was asked, where that is known.
     LimitExceeded,
@@ -38,12 +42,14 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::BadInput,
         Self::CursorInvalid,
         Self::CursorExpired,
         Self::HistoryPruned,
+        Self::Unauthenticated,
         Self::Forbidden,
+        Self::RateLimited,
         Self::LimitExceeded,
         Self::PersistedQueryNotFound,
         Self::PersistedQueryNotSupported,
@@ -59,7 +65,9 @@ impl ErrorCode {
             Self::CursorInvalid => "CURSOR_INVALID",
             Self::CursorExpired => "CURSOR_EXPIRED",
             Self::HistoryPruned => "HISTORY_PRUNED",
+            Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
+            Self::RateLimited => "RATE_LIMITED",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
             Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
             Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::sync::Arc;
 
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response, SDLExportOptions, SchemaBuilder, ValidationMode, Value};
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -26,6 +27,8 @@ use crate::operate::replay::Replay;
 
 type Inner = async_graphql::Schema<Query, Mutation, Subscription>;
 
+/// With what the library refuses a subscription that is run as a query: after it was found valid.
+const NO_SUBSCRIPTIONS: &str = "Subscriptions are not supported on this transport.";
 /// How many errors an answer tells.
 const MOST_ERRORS: usize = 20;
 /// How many documents are kept for clients that name them by hash, unless the settings say otherwise.
@@ -112,6 +115,39 @@ impl Schema {
         }
         request.data.insert(shape);
         Ok(())
+    }
+
+    /// Tries out what a display is to run, for the viewer that it will be: one operation, which is no mutation, and which
+    /// this schema takes with these variables. Gives the names of its variables.
+    ///
+    /// # Errors
+    /// What is wrong with it, in plain words.
+    pub async fn rehearse(
+        &self,
+        mut request: Request,
+        viewer: Viewer,
+    ) -> Result<Vec<String>, String> {
+        self.admit(&mut request).map_err(|fault| fault.message)?;
+        let document = request.parsed_query().map_err(|error| error.to_string())?;
+        let mut operations = document.operations.iter();
+        let (Some((_, operation)), None) = (operations.next(), operations.next()) else {
+            return Err("it must hold exactly one operation".to_owned());
+        };
+        let kind = operation.node.ty;
+        let variables = operation.node.variable_definitions.iter();
+        let variables = variables.map(|variable| variable.node.name.node.to_string());
+        let variables: Vec<String> = variables.collect();
+        if kind == OperationType::Mutation {
+            return Err("a display runs no mutations".to_owned());
+        }
+        let response = self.execute(request, viewer, Uuid::new_v4()).await;
+        let is_subscription = kind == OperationType::Subscription;
+        match response.errors.first() {
+            Some(error) if is_subscription && error.message == NO_SUBSCRIPTIONS => {}
+            Some(error) => return Err(error.message.clone()),
+            None => {}
+        }
+        Ok(variables)
     }
 
     /// Whether an admitted request only reads.

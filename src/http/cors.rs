@@ -21,7 +21,7 @@ const METHODS: &str = "GET, POST";
 const HEADERS: &str = "accept, authorization, content-type, x-requested-with, apollo-require-preflight, \
                        x-apollo-operation-name, x-apollo-operation-id";
 /// What it may read beside the body.
-const EXPOSED: &str = "x-request-id, retry-after";
+const EXPOSED: &str = "x-request-id, retry-after, www-authenticate";
 /// For how many seconds a browser need not ask again.
 const MAX_AGE: &str = "7200";
 

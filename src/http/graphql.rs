@@ -20,7 +20,7 @@ use super::cors::{self, Cors};
 use super::gzip;
 use super::header::RequestId;
 use super::media;
-use crate::domain::scope::Viewer;
+use super::reader::{self, Reader, Readers};
 use crate::graphql::error::Fault;
 use crate::graphql::limits::Limit;
 use crate::graphql::{self, Schema};
@@ -39,6 +39,8 @@ const UNCOMMON: [&str; 4] = [
 pub struct Face {
     /// The schema.
     pub schema: Schema,
+    /// Who may ask.
+    pub readers: Arc<Readers>,
     /// The longest request body, in bytes.
     pub max_body_bytes: usize,
     /// How long the body may take to arrive.
@@ -56,6 +58,7 @@ pub fn routes(face: Face) -> Router {
     let compression = face.compression;
     let routes = Router::new()
         .route("/graphql", get(by_get).post(by_post).fallback(otherwise))
+        .route_layer(from_fn_with_state(Arc::clone(&face.readers), reader::check))
         .with_state(face)
         .route(
             "/schema.graphql",
@@ -77,6 +80,7 @@ pub fn routes(face: Face) -> Router {
 async fn by_post(
     State(face): State<Face>,
     Extension(id): Extension<RequestId>,
+    Extension(reader): Extension<Reader>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -93,7 +97,7 @@ async fn by_post(
         let body = read(&face, &headers, body).await?;
         let body: Value = serde_json::from_slice(&body)
             .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "the body is not JSON"))?;
-        Ok(run(&face, understood(body)?, id).await)
+        Ok(run(&face, &reader, understood(&reader, body)?, id).await)
     };
     finish(run.await, answer, id)
 }
@@ -120,6 +124,7 @@ async fn read(face: &Face, headers: &HeaderMap, body: Body) -> Result<axum::body
 async fn by_get(
     State(face): State<Face>,
     Extension(id): Extension<RequestId>,
+    Extension(reader): Extension<Reader>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -138,14 +143,14 @@ async fn by_get(
             let fault = Fault::over(Limit::Body, face.max_body_bytes, query.len());
             return Err(Refusal(StatusCode::URI_TOO_LONG, fault));
         }
-        let mut request = understood(in_url(&query)?)?;
+        let mut request = understood(&reader, in_url(&query)?)?;
         if face.schema.admit(&mut request).is_ok() && !face.schema.is_query(&mut request) {
             return Err(Refusal::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "GET runs queries only",
             ));
         }
-        Ok(run(&face, request, id).await)
+        Ok(run(&face, &reader, request, id).await)
     };
     finish(run.await, answer, id)
 }
@@ -166,11 +171,25 @@ async fn otherwise() -> Response {
     (refused.0, [(header::ALLOW, "GET, POST")], Json(error)).into_response()
 }
 
-async fn run(face: &Face, request: Request, id: RequestId) -> async_graphql::Response {
-    face.schema.execute(request, Viewer::open(), id.0).await
+async fn run(
+    face: &Face,
+    reader: &Reader,
+    request: Request,
+    id: RequestId,
+) -> async_graphql::Response {
+    let viewer = reader.viewer.clone();
+    face.schema.execute(request, viewer, id.0).await
 }
 
-fn understood(body: Value) -> Result<Request, Refusal> {
+/// The request; of a display, the one that is stored with its key.
+fn understood(reader: &Reader, body: Value) -> Result<Request, Refusal> {
+    let body = match (&reader.bound, body) {
+        (Some(bound), Value::Object(asked)) => match bound.request(&asked) {
+            Ok(stored) => Value::Object(stored),
+            Err(fault) => return Err(Refusal(StatusCode::FORBIDDEN, fault)),
+        },
+        (_, body) => body,
+    };
     graphql::request_of(body).map_err(|wrong| Refusal::new(StatusCode::BAD_REQUEST, wrong))
 }
 

@@ -1,5 +1,6 @@
 //! Who may reach an API that is open because no readers are configured: callers that name this server by a loopback
-//! name. Any web page can make a browser call 127.0.0.1; it cannot make it lie about Host, Origin and Sec-Fetch-Site.
+//! name. Where readers are configured, their tokens decide, which no page of another site has, and the guard rests.
+//! Any web page can make a browser call 127.0.0.1; it cannot make it lie about Host, Origin and Sec-Fetch-Site.
 //! A proxy's callers are not on this machine: what a proxy passes on is refused.
 
 use std::net::{IpAddr, SocketAddr};
@@ -22,29 +23,44 @@ const PASSED_ON: [&str; 6] = [
     "via",
 ];
 
-/// The address that callers must name, and the pages of other sites that the operator lets in.
+/// The address that callers must name, none where each caller has to show a token; and the pages of other sites that the
+/// operator lets in.
 #[derive(Clone, Debug)]
 pub struct Guard {
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     cors: Cors,
 }
 
 impl Guard {
-    /// A guard of the server that listens on `address`.
+    /// A guard of the open server that listens on `address`.
     pub fn new(address: SocketAddr, cors: Cors) -> Self {
-        Self { address, cors }
+        Self {
+            address: Some(address),
+            cors,
+        }
+    }
+
+    /// One that rests: whoever reads shows a token. A page of another site can make a browser call, but not with one.
+    pub fn resting() -> Self {
+        Self {
+            address: None,
+            cors: Cors::default(),
+        }
     }
 
     /// Whether a call of `path` names this server, comes through no proxy, and comes from a page of its own if from
     /// any. A link of another page may lead to a page of ours.
     pub fn admits(&self, path: &str, headers: &HeaderMap) -> bool {
+        let Some(address) = self.address else {
+            return true;
+        };
         let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or(""));
-        let host = text(header::HOST.as_str()).is_some_and(|host| self.names(host, None));
+        let host = text(header::HOST.as_str()).is_some_and(|host| names(address, host, None));
         let is_listed = self.cors.listed(headers).is_some();
         let origin = is_listed
             || text(header::ORIGIN.as_str()).is_none_or(|origin| match origin.split_once("://") {
-                Some(("http", host)) => self.names(host, Some(80)),
-                Some(("https", host)) => self.names(host, Some(443)),
+                Some(("http", host)) => names(address, host, Some(80)),
+                Some(("https", host)) => names(address, host, Some(443)),
                 _ => false,
             });
         // An `<img>` of another page sends no Origin; browsers say of each call where it comes from.
@@ -60,26 +76,26 @@ impl Guard {
         let passed_on = PASSED_ON.iter().any(|name| headers.contains_key(*name));
         host && origin && site && !passed_on
     }
+}
 
-    fn names(&self, host: &str, port: Option<u16>) -> bool {
-        let Ok(authority) = host.parse::<Authority>() else {
-            return false;
-        };
-        if authority.as_str().contains('@') {
-            return false;
-        }
-        let port = authority.port_u16().or(port).unwrap_or(80);
-        let name = authority.host();
-        let name = name
-            .strip_prefix('[')
-            .and_then(|name| name.strip_suffix(']'))
-            .unwrap_or(name);
-        let is_named = match name.parse::<IpAddr>() {
-            Ok(ip) => ip.is_loopback() || ip == self.address.ip(),
-            Err(_) => name.eq_ignore_ascii_case("localhost"),
-        };
-        is_named && port == self.address.port()
+fn names(address: SocketAddr, host: &str, port: Option<u16>) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else {
+        return false;
+    };
+    if authority.as_str().contains('@') {
+        return false;
     }
+    let port = authority.port_u16().or(port).unwrap_or(80);
+    let name = authority.host();
+    let name = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+        .unwrap_or(name);
+    let is_named = match name.parse::<IpAddr>() {
+        Ok(ip) => ip.is_loopback() || ip == address.ip(),
+        Err(_) => name.eq_ignore_ascii_case("localhost"),
+    };
+    is_named && port == address.port()
 }
 
 /// The middleware: 403 for callers that the guard does not admit.
@@ -115,6 +131,14 @@ mod tests {
             headers.insert(*name, value.parse().unwrap());
         }
         guard.admits(path, &headers)
+    }
+
+    #[test]
+    fn where_tokens_are_asked_for_the_guard_rests() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "caretaker.example".parse().unwrap());
+        headers.insert("x-forwarded-for", "192.0.2.1".parse().unwrap());
+        assert!(Guard::resting().admits("/graphql", &headers));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod health;
 mod media;
 pub mod oauth;
 pub mod problem;
+pub mod reader;
 pub mod webhook;
 pub mod websocket;
 
@@ -56,7 +57,8 @@ pub fn webhooks(parts: &Parts) -> Router {
 /// | `/webhooks/…` | proven by each call's own credential |
 /// | `/oauth/token`, `/oauth/revoke` | proven by the client's secret |
 /// | `/.well-known/oauth-authorization-server` | open to all |
-/// | `/`, `/graphiql`, `/graphql`, `/graphql/ws`, `/schema.graphql` | open on loopback, behind the guard |
+/// | `/graphql`, `/graphql/ws` | a reader's token or display key; without configured readers open, behind the guard |
+/// | `/`, `/graphiql`, `/schema.graphql` | open to all; without configured readers behind the guard |
 /// | `/healthz`, `/readyz` | for whoever watches the process |
 /// | all others | 404 |
 pub fn router(parts: Parts) -> Router {

@@ -1,5 +1,7 @@
-//! `/graphql/ws`: graphql-transport-ws. The protocol's driver is the library's; the socket, its limits and its end are
-//! ours. The legacy `graphql-ws` sub-protocol is refused.
+//! `/graphql/ws`: graphql-transport-ws. The protocol's driver is the library's; the socket, its limits, its reader and
+//! its end are ours. The legacy `graphql-ws` sub-protocol is refused.
+
+mod seat;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,21 +9,23 @@ use std::time::Duration;
 
 use async_graphql::futures_util::stream::BoxStream;
 use async_graphql::http::{ClientMessage, WebSocket as Driver, WebSocketProtocols, WsMessage};
-use async_graphql::{Data, Executor, Request, Response};
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Extension, RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::{Sink, SinkExt, Stream, StreamExt, future};
 use serde::de::Error as _;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, timeout};
-use uuid::Uuid;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use crate::domain::scope::Viewer;
+use super::header::RequestId;
+use super::reader::{self, Readers};
 use crate::graphql::{Schema, request_of};
+use seat::{Face, Seat};
 
 /// The sub-protocol spoken here.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -41,6 +45,16 @@ const UNANSWERED: u32 = 2;
 const NOT_ACCEPTABLE: u16 = 4406;
 /// "Normal closure".
 const NORMAL: u16 = 1000;
+/// How long a client may take to say `connection_init`, and the server to judge it.
+const INIT: Duration = Duration::from_secs(10);
+/// "Unauthorized": an operation before the acknowledgement.
+const UNAUTHORIZED: u16 = 4401;
+/// "Forbidden": nobody who may read, or no longer.
+const FORBIDDEN: u16 = 4403;
+/// "Connection initialisation timeout".
+const NOT_INITIALISED: u16 = 4408;
+/// With what the driver ends a socket that asks before it is acknowledged.
+const DRIVER_NOT_ACKNOWLEDGED: u16 = 1011;
 /// "Service restart": clients come back.
 const RESTART: u16 = 1012;
 /// "Try again later": the client did not take what was sent.
@@ -50,16 +64,23 @@ const TRY_AGAIN: u16 = 1013;
 #[derive(Clone, Debug)]
 pub struct Sockets {
     schema: Schema,
+    readers: Arc<Readers>,
     stopping: watch::Receiver<bool>,
     open: mpsc::Sender<()>,
 }
 
 impl Sockets {
-    /// Sockets on `schema` that are closed once `stopping` says so.
+    /// Sockets on `schema`, for `readers`, that are closed once `stopping` says so.
     /// Each holds a clone of `open` until it has said goodbye.
-    pub fn new(schema: Schema, stopping: watch::Receiver<bool>, open: mpsc::Sender<()>) -> Self {
+    pub fn new(
+        schema: Schema,
+        readers: Arc<Readers>,
+        stopping: watch::Receiver<bool>,
+        open: mpsc::Sender<()>,
+    ) -> Self {
         Self {
             schema,
+            readers,
             stopping,
             open,
         }
@@ -75,42 +96,58 @@ pub fn router(sockets: Sockets) -> Router {
 
 async fn upgrade(
     State(sockets): State<Arc<Sockets>>,
+    Extension(id): Extension<RequestId>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
     upgrade: WebSocketUpgrade,
-) -> axum::response::Response {
+) -> Response {
+    // Browsers cannot send the header with a socket, other clients may; what it says is judged with `connection_init`.
+    let shown = reader::in_headers(&headers, query.as_deref(), sockets.readers.is_open());
+    let shown = match shown {
+        Ok(token) => token.map(str::to_owned),
+        Err(refused) => return reader::refuse(&headers, id, &refused),
+    };
     let upgrade = upgrade
         .protocols([PROTOCOL])
         .read_buffer_size(READ_BUFFER)
         .max_message_size(MOST_BYTES)
         .max_frame_size(MOST_BYTES);
     let is_spoken = upgrade.selected_protocol().is_some();
+    let seat = Arc::new(Seat::new(Arc::clone(&sockets.readers), shown));
     let schema = sockets.schema.clone();
     let stopping = sockets.stopping.clone();
     let open = sockets.open.clone();
-    upgrade.on_upgrade(move |mut socket| async move {
+    let upgraded = upgrade.on_upgrade(move |mut socket| async move {
         if is_spoken {
-            serve(socket, schema, stopping).await;
+            let face = Face { schema, seat };
+            serve(socket, face, stopping).await;
         } else {
             close(&mut socket, NOT_ACCEPTABLE, "Subprotocol not acceptable").await;
         }
         drop(open);
-    })
+    });
+    upgraded.into_response()
 }
 
-async fn serve(socket: WebSocket, schema: Schema, mut stopping: watch::Receiver<bool>) {
+async fn serve(socket: WebSocket, face: Face, mut stopping: watch::Receiver<bool>) {
     let (mut out, input) = socket.split();
     let pulse = Arc::new(Pulse::default());
-    let mut driver = Driver::from_message_stream(
-        Face { schema },
-        told(input, Arc::clone(&pulse)).map(|message| understood(&message)),
-        WebSocketProtocols::GraphQLWS,
-    );
+    let seat = Arc::clone(&face.seat);
+    let sitting = Arc::clone(&seat);
+    let input = told(input, Arc::clone(&pulse)).map(|message| understood(&message));
+    let mut driver = Driver::from_message_stream(face, input, WebSocketProtocols::GraphQLWS)
+        .on_connection_init(move |payload| async move { sitting.take(&payload).await });
+    let mut over = std::pin::pin!(over(&seat));
     let mut pings = interval(PING);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (code, reason) = loop {
         let message = tokio::select! {
             message = driver.next() => match message {
                 Some(WsMessage::Text(text)) => Message::Text(text.into()),
-                Some(WsMessage::Close(code, reason)) => break (code, reason),
+                Some(WsMessage::Close(code, reason)) => break seat.refusal().unwrap_or(match code {
+                    DRIVER_NOT_ACKNOWLEDGED => (UNAUTHORIZED, "Unauthorized".to_owned()),
+                    code => (code, reason),
+                }),
                 // The client said goodbye, or is gone: an answer is due in the one case and harmless in the other.
                 None => break (NORMAL, String::new()),
             },
@@ -120,12 +157,15 @@ async fn serve(socket: WebSocket, schema: Schema, mut stopping: watch::Receiver<
                 }
                 Message::Ping(Bytes::new())
             }
+            end = &mut over => break end,
             () = told_to_stop(&mut stopping) => {
                 break (RESTART, "Service restart".to_owned());
             }
         };
         let sent = tokio::select! {
             sent = timeout(PATIENCE, out.send(message)) => sent,
+            // A client that takes nothing keeps nothing open either.
+            end = &mut over => break end,
             () = told_to_stop(&mut stopping) => {
                 break (RESTART, "Service restart".to_owned());
             }
@@ -214,26 +254,16 @@ async fn close(
     }
 }
 
-/// The schema as one viewer sees it.
-#[derive(Clone)]
-struct Face {
-    schema: Schema,
-}
-
-impl Executor for Face {
-    async fn execute(&self, request: Request) -> Response {
-        self.schema
-            .execute(request, Viewer::open(), Uuid::new_v4())
-            .await
-    }
-
-    fn execute_stream(
-        &self,
-        request: Request,
-        _: Option<Arc<Data>>,
-    ) -> BoxStream<'static, Response> {
-        self.schema
-            .execute_stream(request, Viewer::open(), Uuid::new_v4())
+/// How the socket ends by itself: nobody sits down in time, or the reader may read no longer.
+async fn over(seat: &Seat) -> (u16, String) {
+    tokio::select! {
+        reader = seat.taken() => {
+            let why = seat.readers.ended(&reader).await;
+            (FORBIDDEN, why.to_owned())
+        }
+        () = sleep(INIT) => {
+            (NOT_INITIALISED, "Connection initialisation timeout".to_owned())
+        }
     }
 }
 

@@ -32,6 +32,17 @@ pub struct Greeting {
     pub places_from_data_dir: bool,
     /// The sources that take calls from anybody.
     pub open_sources: Vec<&'static str>,
+    /// Who may read.
+    pub readers: Reading,
+}
+
+/// Who may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Everybody on this machine.
+    Open,
+    /// Who shows a token.
+    ByToken,
 }
 
 impl Greeting {
@@ -105,10 +116,17 @@ impl fmt::Display for Greeting {
                 "  WARNING: anybody who reaches the {source} webhook can write: allow_unauthenticated is on"
             )?;
         }
-        writeln!(
-            f,
-            "  NOTE: reading is open to everybody on this machine; nobody else can connect to {base}"
-        )?;
+        match self.readers {
+            Reading::Open => writeln!(
+                f,
+                "  NOTE: reading is open to everybody on this machine; nobody else can connect to {base}"
+            )?,
+            Reading::ByToken => writeln!(
+                f,
+                "  NOTE: reading takes a token; `{} token --all` makes one where [readers] holds a secret",
+                self.program
+            )?,
+        }
         writeln!(f)?;
         writeln!(
             f,
@@ -137,6 +155,7 @@ mod tests {
             }),
             places_from_data_dir: false,
             open_sources: Vec::new(),
+            readers: Reading::Open,
         }
     }
 
@@ -173,6 +192,7 @@ mod tests {
             data_dir: PathBuf::from("/var/lib/it's here"),
             open_sources: vec!["Matrix"],
             own_credentials: None,
+            readers: Reading::ByToken,
             ..greeting()
         };
         let command = r"target/debug/caretaker simulate --against http://127.0.0.1:9000 --data-dir '/var/lib/it'\''s here'";
@@ -186,5 +206,7 @@ mod tests {
         let of_matrix = "  Matrix     POST https://192.0.2.1:8443/webhooks/matrix\n             \
                          POST https://192.0.2.1:8443/telemetry/messages\n  Urgent";
         assert!(text.contains(of_matrix), "{text}");
+        assert!(!text.contains("reading is open"), "{text}");
+        assert!(text.contains("reading takes a token"), "{text}");
     }
 }

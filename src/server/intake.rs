@@ -14,10 +14,10 @@ use crate::domain::oauth::token::Key;
 use crate::domain::operator::Declared;
 use crate::http::webhook::{Bodies, Callers, Gate, ProxyHeader};
 use crate::ingest::proof::bearer::{self, Bearer, Own};
-use crate::ingest::proof::keys::{Keys, Place};
 use crate::ingest::proof::{
     Basic, Hmac, HubKey, Login, Password, Proof, Sas, Scheme, SigV4, Token, TopicKey,
 };
+use crate::jwt::keys::{Keys, Place};
 
 /// The key of caretaker's own access tokens: given, kept in the data folder, or made there when it is first needed.
 ///

@@ -10,16 +10,20 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "config", "http", "graphql", "operate", "ingest", "feed", "domain",
+            "config", "http", "graphql", "operate", "ingest", "feed", "domain", "jwt",
         ],
     ),
     // The commands: part of `main.rs`, they name the crate as everybody outside of it does.
     ("command", &[]),
     ("config", &[]),
-    ("http", &["graphql", "operate", "ingest", "feed", "domain"]),
+    (
+        "http",
+        &["graphql", "operate", "ingest", "feed", "domain", "jwt"],
+    ),
     ("graphql", &["operate", "feed", "domain"]),
     ("operate", &["ingest", "feed", "domain"]),
-    ("ingest", &["domain"]),
+    ("ingest", &["domain", "jwt"]),
+    ("jwt", &["domain"]),
     ("feed", &["domain"]),
     ("domain", &[]),
     ("simulate", &[]),
@@ -31,6 +35,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("http", &["sea_orm", "sqlx"]),
     ("graphql", &["axum", "sea_orm", "sqlx"]),
     ("ingest", &["axum", "sea_orm", "sqlx", "async_graphql"]),
+    ("jwt", &["axum", "sea_orm", "sqlx", "async_graphql"]),
     ("operate", &["axum", "sea_orm", "sqlx", "async_graphql"]),
     ("feed", &["axum", "async_graphql"]),
     ("domain", &["axum", "async_graphql", "async_graphql_axum"]),

@@ -42,6 +42,7 @@ mod place;
 mod promise;
 mod proof;
 mod prune;
+mod reader;
 mod rebuild;
 mod refusal;
 mod replay;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         ("promise", promise::tests()),
         ("proof", proof::tests()),
         ("prune", prune::tests()),
+        ("reader", reader::tests()),
         ("rebuild", rebuild::tests()),
         ("refusal", refusal::tests()),
         ("replay", replay::tests()),

@@ -1,9 +1,20 @@
 // Subscriptions over graphql-transport-ws, resumed where they broke off.
 import { createClient } from 'graphql-ws';
 
-/** A graphql-ws client whose subscriptions continue after the last cursor they saw. */
-export function liveClient(url) {
-  const client = createClient({ url, retryAttempts: Infinity, shouldRetry: () => true });
+/** "Forbidden": no token, or one that is not or no longer good. Coming back with the same one changes nothing. */
+const FORBIDDEN = 4403;
+
+/**
+ * A graphql-ws client whose subscriptions continue after the last cursor they saw. Whenever it connects, `token()` gives
+ * what stands under Authorization.
+ */
+export function liveClient(url, token) {
+  const client = createClient({
+    url,
+    connectionParams: () => (token() ? { Authorization: token() } : {}),
+    retryAttempts: Infinity,
+    shouldRetry: (event) => event?.code !== FORBIDDEN,
+  });
   return {
     ...client,
     subscribe(payload, sink) {

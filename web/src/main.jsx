@@ -4,7 +4,8 @@ import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
 import { DOC_EXPLORER_PLUGIN } from '@graphiql/plugin-doc-explorer';
 import { createRoot } from 'react-dom/client';
 import { examples } from './examples.js';
-import { fetcher } from './fetcher.js';
+import { useEffect, useState } from 'react';
+import { asksForToken, fetcher } from './fetcher.js';
 
 createRoot(document.getElementById('graphiql')).render(
   <GraphiQL
@@ -20,5 +21,23 @@ createRoot(document.getElementById('graphiql')).render(
     <GraphiQL.Logo>
       <span className="caretaker-logo">caretaker</span>
     </GraphiQL.Logo>
+    <GraphiQL.Footer>
+      <TokenNotice />
+    </GraphiQL.Footer>
   </GraphiQL>,
 );
+
+/** Where a token goes, on a server that asks for one. */
+function TokenNotice() {
+  const [isAsked, setAsked] = useState(false);
+  useEffect(() => {
+    asksForToken().then(setAsked, () => {});
+  }, []);
+  if (!isAsked) return null;
+  return (
+    <p className="caretaker-token-notice">
+      This server asks for a token. Under <b>Headers</b>, below the editor, enter{' '}
+      <code>{'{"Authorization": "Bearer …"}'}</code> and fetch the schema again. Subscriptions use the same header.
+    </p>
+  );
+}

@@ -105,7 +105,7 @@ fn lists_can_stand_in_a_variable() {
 #[test]
 fn an_unknown_setting_is_named_with_its_origin() {
     insta::assert_snapshot!(refusal("\n[matrix]\nmax_body = 1", &[]), @"FOLDER/caretaker.toml, line 3: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `event_hubs`, `iot`, `iot_skew_seconds`, `allow_from`, `issuers`, `allow_unauthenticated`, `max_body_bytes`");
-    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `webhook_listen`, `tls`, `data_dir`, `database_url`, `log`, `head_seconds`, `body_seconds`, `max_connections`, `incoming_bytes`, `drain_seconds`, `trusted_proxies`, `proxy_header`, `failures_per_minute`, `matrix`, `urgent`, `oauth`, `writer`, `feed`, `http`, `graphql`, `retention`, `places`, `properties`, `status_types`");
+    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `webhook_listen`, `tls`, `data_dir`, `database_url`, `log`, `head_seconds`, `body_seconds`, `max_connections`, `incoming_bytes`, `drain_seconds`, `trusted_proxies`, `proxy_header`, `failures_per_minute`, `matrix`, `urgent`, `oauth`, `readers`, `writer`, `feed`, `http`, `graphql`, `retention`, `places`, `properties`, `status_types`");
     insta::assert_snapshot!(refusal("", &[("CARETAKER_MATRIX__MAX_BODY", "2")]), @"CARETAKER_MATRIX__MAX_BODY: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `event_hubs`, `iot`, `iot_skew_seconds`, `allow_from`, `issuers`, `allow_unauthenticated`, `max_body_bytes`");
 }
 
@@ -120,7 +120,6 @@ fn a_misshapen_setting_is_named_with_its_origin() {
 #[test]
 fn contradictions_are_named() {
     let bus = "[[matrix.credentials]]\nname = 'bus'\nusername = 'u'\npassword = 'p'\n";
-    insta::assert_snapshot!(refusal("listen = '0.0.0.0:80'", &[]), @"settings: `listen` is 0.0.0.0:80, which other machines can reach, and no readers are configured: anybody could read everything. Listen on loopback (127.0.0.1 or ::1) and take the webhooks on `webhook_listen`, or let a TLS proxy on this machine pass them on");
     let open = "webhook_listen = '0.0.0.0:8443'";
     insta::assert_snapshot!(refusal(open, &[]), @"settings: `webhook_listen` is 0.0.0.0:8443, which other machines can reach, and neither `tls` nor `trusted_proxies` is given: what proves the senders would travel in the open. Give `tls` (--tls-cert, --tls-key), or name the proxy that speaks TLS for caretaker in `trusted_proxies`");
     assert!(with(&format!("{open}\ntrusted_proxies = ['10.0.0.1']"), &[]).is_ok());
@@ -130,6 +129,15 @@ fn contradictions_are_named() {
     insta::assert_snapshot!(refusal("proxy_header = 'Via'", &[]), @"FOLDER/caretaker.toml, line 1: proxy_header: `Via` is neither X-Forwarded-For nor Forwarded");
     insta::assert_snapshot!(refusal("incoming_bytes = 30000000", &[]), @"settings: `incoming_bytes` (30000000) is less than twice the longest body allowed (16777216): one of that length could not be read before its sender is proven");
     insta::assert_snapshot!(refusal("max_connections = 0", &[]), @"settings: `max_connections` is 0 and must be at least 1");
+    insta::assert_snapshot!(refusal("listen = '0.0.0.0:80'", &[]), @"settings: `listen` is 0.0.0.0:80, which other machines can reach, and no readers are configured: anybody could read everything. Configure readers (`readers.own_key = true` is the shortest way), or listen on loopback (127.0.0.1 or ::1) and take the webhooks on `webhook_listen`");
+    let readers = "listen = '0.0.0.0:80'\nreaders = { own_key = true }\n";
+    insta::assert_snapshot!(refusal(readers, &[]), @"settings: `listen` is 0.0.0.0:80, which other machines can reach, and neither `tls` (without `webhook_listen`, where it is spoken otherwise) nor `trusted_proxies` is given: readers' tokens would travel in the open. Give `tls`, or name the proxy that speaks TLS for caretaker in `trusted_proxies`");
+    assert!(with(&format!("{readers}trusted_proxies = ['10.0.0.1']"), &[]).is_ok());
+    let tls = "tls = { cert = 'c', key = 'k' }";
+    assert!(with(&format!("{readers}{tls}"), &[]).is_ok());
+    let elsewhere = format!("{readers}{tls}\nwebhook_listen = '0.0.0.0:8443'");
+    assert!(refusal(&elsewhere, &[]).contains("tokens would travel"));
+    insta::assert_snapshot!(refusal("[[readers.keys]]\nname = 'a'\nsecret = 'short'", &[]), @"settings: `readers.keys`, `a`: `secret` is shorter than 32 bytes: take random text, such as `openssl rand -base64 48`");
     insta::assert_snapshot!(refusal("database_url = 'mysql://host/db'", &[]), @"settings: `database_url` must begin with sqlite:// or postgres://");
     insta::assert_snapshot!(refusal("[writer]\nqueue = 10", &[]), @"settings: `writer.batch` (256) is larger than `writer.queue` (10): a batch is taken from the queue");
     insta::assert_snapshot!(refusal("[feed]\nbuffer = 0", &[]), @"settings: `feed.buffer` is 0 and must be at least 1");
@@ -321,7 +329,7 @@ fn the_example_shows_every_setting_with_its_default() {
     assert!(examples.proxy_header.is_some() && !examples.trusted_proxies.is_empty());
     assert!(examples.tls.is_some() && examples.webhook_listen.is_some());
     assert!(examples.database_url.is_some());
-    assert!(!examples.urgent.basic.is_empty());
+    assert!(!examples.urgent.basic.is_empty() && !examples.readers.keys.is_empty());
     assert!(!examples.matrix.event_hubs.is_empty() && !examples.matrix.iot.is_empty());
     assert!(!examples.http.cors_origins.is_empty());
     assert!(examples.graphql.trusted_documents.is_some());

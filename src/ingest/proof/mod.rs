@@ -9,8 +9,6 @@ pub mod bearer;
 mod compare;
 mod header;
 mod hmac;
-mod jwk;
-pub mod keys;
 mod memory;
 mod password;
 mod sas;

@@ -29,12 +29,21 @@ pub enum Said {
 impl Live {
     /// Opens a socket without a word.
     pub async fn open(base: &str) -> anyhow::Result<Self> {
+        Self::open_with(base, None).await
+    }
+
+    /// Opens one with an Authorization header.
+    pub async fn open_with(base: &str, authorization: Option<&str>) -> anyhow::Result<Self> {
         let address = base.strip_prefix("http").context("no http address")?;
         let mut request = format!("ws{address}/graphql/ws").into_client_request()?;
         let protocol = "graphql-transport-ws".parse()?;
         request
             .headers_mut()
             .insert("sec-websocket-protocol", protocol);
+        if let Some(authorization) = authorization {
+            let authorization = authorization.parse()?;
+            request.headers_mut().insert("authorization", authorization);
+        }
         let connected = tokio::time::timeout(PATIENCE, connect_async(request));
         let (socket, _) = connected.await.context("no socket in time")??;
         Ok(Self { socket })
@@ -44,12 +53,41 @@ impl Live {
     pub async fn connect(base: &str) -> anyhow::Result<Self> {
         let mut live = Self::open(base).await?;
         live.send(json!({ "type": "connection_init" })).await?;
-        let ack = live.said().await?;
+        live.acknowledged().await?;
+        Ok(live)
+    }
+
+    /// Opens a socket with this payload of `connection_init` and has it acknowledged.
+    pub async fn connect_with(base: &str, payload: Value) -> anyhow::Result<Self> {
+        let mut live = Self::open(base).await?;
+        live.init(payload).await?;
+        live.acknowledged().await?;
+        Ok(live)
+    }
+
+    /// Says `connection_init`.
+    pub async fn init(&mut self, payload: Value) -> anyhow::Result<()> {
+        self.send(json!({ "type": "connection_init", "payload": payload }))
+            .await
+    }
+
+    /// The acknowledgement, which must come next.
+    pub async fn acknowledged(&mut self) -> anyhow::Result<()> {
+        let ack = self.said().await?;
         ensure!(
             matches!(&ack, Said::Message(message) if message["type"] == "connection_ack"),
             "{ack:?}"
         );
-        Ok(live)
+        Ok(())
+    }
+
+    /// How the socket is closed, whatever is told before.
+    pub async fn closed(&mut self) -> anyhow::Result<(u16, String)> {
+        loop {
+            if let Said::Closed(code, reason) = self.said().await? {
+                return Ok((code, reason));
+            }
+        }
     }
 
     pub async fn send(&mut self, message: Value) -> anyhow::Result<()> {

@@ -18,6 +18,7 @@ pub mod oauth;
 pub mod payload;
 pub mod postgres;
 pub mod process;
+pub mod reader;
 pub mod rows;
 pub mod server;
 

@@ -18,13 +18,13 @@ const PRIVATE: &[u8] = b"PRIVATE KEY-----";
 
 /// One public key.
 #[derive(Clone, Debug)]
-pub(super) struct PublicKey {
+pub struct PublicKey {
     /// Its id; without one it is tried for every token of its algorithm.
-    pub(super) id: Option<String>,
+    pub id: Option<String>,
     /// The one algorithm that it is for.
-    pub(super) algorithm: Algorithm,
+    pub algorithm: Algorithm,
     /// The key.
-    pub(super) key: DecodingKey,
+    pub key: DecodingKey,
 }
 
 impl PublicKey {
@@ -132,7 +132,7 @@ fn coordinate(text: Option<&String>) -> Option<Vec<u8>> {
 ///
 /// # Errors
 /// It is none, or of another kind; in plain words.
-pub(super) fn of_pem(text: &[u8]) -> Result<PublicKey, String> {
+pub fn of_pem(text: &[u8]) -> Result<PublicKey, String> {
     let is_private = text.windows(PRIVATE.len()).any(|words| words == PRIVATE);
     if is_private {
         let why = "it holds a private key, which only the issuer should have: give the public one (`openssl pkey \
@@ -244,9 +244,9 @@ mod tests {
             assert!(of_pem(text.as_bytes()).is_err(), "{text}");
         }
         for pem in [
-            &include_bytes!("../../../tests/it/fixtures/oauth/rsa.pem")[..],
-            include_bytes!("../../../tests/it/fixtures/oauth/ec.pem"),
-            include_bytes!("../../../tests/it/fixtures/oauth/ed.pem"),
+            &include_bytes!("../../tests/it/fixtures/oauth/rsa.pem")[..],
+            include_bytes!("../../tests/it/fixtures/oauth/ec.pem"),
+            include_bytes!("../../tests/it/fixtures/oauth/ed.pem"),
         ] {
             let why = of_pem(pem).unwrap_err();
             assert!(why.contains("private key"), "{why}");

@@ -71,7 +71,7 @@ impl Known {
 
 /// The issuer is away, and none of the keys at hand is the one that is asked for: whether it has that one is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NoKeys;
+pub struct NoKeys;
 
 impl Keys {
     /// The keys at `place`, not yet fetched.
@@ -138,7 +138,7 @@ impl Keys {
     }
 
     /// The keys that a token with this header may be signed with; none where the issuer has none.
-    pub(super) async fn find(
+    pub async fn find(
         self: &Arc<Self>,
         id: Option<&str>,
         algorithm: Algorithm,
@@ -157,7 +157,7 @@ impl Keys {
     }
 
     /// The same after another look at where they stand: who has a key without a name may have taken another.
-    pub(super) async fn find_anew(
+    pub async fn find_anew(
         &self,
         id: Option<&str>,
         algorithm: Algorithm,
