@@ -15,6 +15,7 @@ mod password;
 mod place;
 mod reader;
 mod signing_key;
+mod sla;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -33,6 +34,7 @@ pub use password::Password;
 pub use place::{PLACES_FILE, Place, Property, StatusType, UrgentSite, places_at};
 pub use reader::{OWN_KEY, READERS_KEY_FILE, ReaderKey, ReaderMaterial, Readers, reader_keys};
 pub use signing_key::{SIGNING_KEY_FILE, signing_key};
+pub use sla::{Sla, StartWithin};
 
 /// Enough for a platform that is set up anew and for a person who tries; few for a guesser.
 const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
@@ -116,6 +118,8 @@ pub struct Config {
     pub graphql: Graphql,
     /// How long what is kept.
     pub retention: Retention,
+    /// The deadlines of incidents; when absent, what was imported before counts on.
+    pub sla: Option<Sla>,
     /// The names of places, and which sites of the two platforms are one place. None declared: what was taken over before
     /// stays, since another server on the same database may declare it. Declared empty: it is taken back.
     pub places: Option<Vec<Place>>,
@@ -274,6 +278,7 @@ impl Default for Config {
             http: Http::default(),
             graphql: Graphql::default(),
             retention: Retention::default(),
+            sla: None,
             places: None,
             properties: Vec::new(),
             status_types: None,

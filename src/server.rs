@@ -41,6 +41,7 @@ use crate::http::webhook::Intake;
 use crate::http::websocket::Sockets;
 use crate::http::{self, graphql};
 use crate::ingest::proof::bearer::Own;
+use crate::operate::notices;
 use crate::operate::prune::{self, Ages};
 use crate::operate::replay::Replay;
 
@@ -186,7 +187,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     let (tail, tailing) = Tail::start(database.feed.clone(), wakes, feed_settings(&config))
         .await
         .context("the feed")?;
-    let watched = wake.clone();
+    let (watched, noticed) = (wake.clone(), wake.clone());
     let operator = Operator {
         database: database.clone(),
         clock: Arc::clone(&clock),
@@ -212,6 +213,12 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         let clock = Arc::clone(&clock);
         tokio::spawn(prune::keep_at_it(database.clone(), ages, every, clock))
     });
+
+    let noticing = tokio::spawn(notices::keep_at_it(
+        database.clone(),
+        Arc::clone(&clock),
+        noticed,
+    ));
 
     let (stop, stopping) = watch::channel(false);
     let (matrix, urgent) = gates;
@@ -308,6 +315,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
             reloading,
             pruning,
             Some(watching_displays),
+            Some(noticing),
         ];
         for task in tasks.into_iter().flatten() {
             task.abort();

@@ -54,6 +54,14 @@ pub struct Model {
     pub completed_at: Option<DateTimeUtc>,
     /// `Meta.SourceDeviceIdentifier`.
     pub sensors: Json<Vec<String>>,
+    /// When work on it should have begun; none when no such clock runs.
+    pub sla_start_by: Option<DateTimeUtc>,
+    /// When it should be dealt with; none when no such clock runs.
+    pub sla_due_at: Option<DateTimeUtc>,
+    /// The first of its deadlines that is or will be missed if nothing more happens.
+    pub sla_miss_at: Option<DateTimeUtc>,
+    /// When the next pending deadline becomes doubtful.
+    pub sla_risk_at: Option<DateTimeUtc>,
     /// When the latest activity on it happened.
     pub last_activity_at: DateTimeUtc,
     /// Which fact set which field.

@@ -10,6 +10,7 @@ mod m20261122_4_contract;
 mod m20261122_5_replaced_token;
 mod m20261122_5_unfiled;
 mod m20261122_6_display_key;
+mod m20261122_7_sla;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager};
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_5_replaced_token::Migration),
             Box::new(m20261122_5_unfiled::Migration),
             Box::new(m20261122_6_display_key::Migration),
+            Box::new(m20261122_7_sla::Migration),
         ]
     }
 }

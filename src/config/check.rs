@@ -23,6 +23,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         super::issuer::check,
         super::reader::check,
         super::signing_key::check,
+        super::sla::check,
     ];
     let checks = checks
         .iter()

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::row;
 
 /// Columns that tell how a row is kept and not what happened.
-const SILENT: [&str; 10] = [
+const SILENT: [&str; 14] = [
     "id",
     "set_by",
     "raw",
@@ -19,6 +19,10 @@ const SILENT: [&str; 10] = [
     "is_described",
     "site_id",
     "source",
+    "sla_start_by",
+    "sla_due_at",
+    "sla_miss_at",
+    "sla_risk_at",
 ];
 /// Columns that hold JSON text.
 const STRUCTURED: [&str; 6] = [

@@ -72,7 +72,14 @@ pub async fn history_from(
     Ok(value.and_then(|value| value.parse().ok()))
 }
 
-async fn setting(connection: &impl ConnectionTrait, name: &str) -> Result<Option<String>, DbErr> {
+/// The value of a setting of this database.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn setting(
+    connection: &impl ConnectionTrait,
+    name: &str,
+) -> Result<Option<String>, DbErr> {
     let row = entity::setting::Entity::find_by_id(name.to_owned())
         .one(connection)
         .await?;

@@ -16,6 +16,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use self::index::Index;
+use super::sla::Rule;
 
 /// A tenant and a TaskReference: what a note without a task's identifier knows of its task.
 type Reference = (String, String);
@@ -100,6 +101,8 @@ impl<Id: Copy + Ord + Hash, Row: Clone + PartialEq> Table<Id, Row> {
 pub struct State {
     /// Facts that are known already.
     pub known: HashSet<ActivityId>,
+    /// The operator's word on deadlines.
+    pub sla_rule: Rule,
     /// The operator's word on sites.
     pub place_links: HashMap<SiteId, place_link::Model>,
     /// `property`

@@ -3,7 +3,7 @@
 use async_graphql::{ID, InputObject};
 
 use super::enums::{
-    ActivityKind, Operation, Outcome, Priority, Source, StatusType, TaskKind, WorkState,
+    ActivityKind, Operation, Outcome, Priority, SlaState, Source, StatusType, TaskKind, WorkState,
 };
 use super::error::Fault;
 use super::id;
@@ -226,6 +226,39 @@ impl BooleanComparison {
             Some(false) => Filter::Not(Box::new(filter)),
             None => Filter::default(),
         }
+    }
+}
+
+/// Compares how an incident stands to its deadlines.
+///
+/// What is null or left out is not asked.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct SlaStateComparison {
+    /// So.
+    eq: Option<SlaState>,
+    /// Otherwise.
+    neq: Option<SlaState>,
+    /// In one of these ways.
+    r#in: Option<Vec<SlaState>>,
+    /// In none of these ways.
+    not_in: Option<Vec<SlaState>>,
+}
+
+impl SlaStateComparison {
+    /// Asks for the states, each of which `filter` finds.
+    pub(super) fn ask_state<C>(self, filter: impl Fn(SlaState) -> Filter<C>) -> Filter<C> {
+        // There are five states: more of them in a list say no more.
+        let any = |mut states: Vec<SlaState>| {
+            states.sort_unstable();
+            states.dedup();
+            Filter::Any(states.into_iter().map(&filter).collect())
+        };
+        let mut all = Vec::new();
+        all.extend(self.eq.map(&filter));
+        all.extend(self.neq.map(|state| Filter::Not(Box::new(filter(state)))));
+        all.extend(self.r#in.map(any));
+        all.extend(self.not_in.map(|states| Filter::Not(Box::new(any(states)))));
+        Filter::All(all)
     }
 }
 

@@ -28,6 +28,22 @@ pub enum Priority {
     Unknown,
 }
 
+/// How an incident stands to its deadlines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Enum)]
+#[graphql(remote = "crate::domain::sla::SlaState")]
+pub enum SlaState {
+    /// There is time.
+    OnTrack,
+    /// Little of the window is left: a quarter, unless the operator says otherwise.
+    AtRisk,
+    /// A deadline was missed, whether or not it was dealt with afterwards.
+    Breached,
+    /// It was dealt with, and no deadline was missed.
+    Met,
+    /// No clock runs: nobody has it, or no deadline is known.
+    NotApplicable,
+}
+
 /// The state of an incident or of a Matrix task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "entity::WorkState")]

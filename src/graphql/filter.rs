@@ -5,9 +5,11 @@ use entity::{activity, building, delivery, incident, property, task, zone};
 
 use super::comparison::{
     ActivityKindComparison, BooleanComparison, Comparison, IdComparison, OperationComparison,
-    OutcomeComparison, PriorityComparison, SourceComparison, StatusTypeComparison,
-    StringComparison, TaskKindComparison, TimeComparison, WorkStateComparison,
+    OutcomeComparison, PriorityComparison, SlaStateComparison, SourceComparison,
+    StatusTypeComparison, StringComparison, TaskKindComparison, TimeComparison,
+    WorkStateComparison,
 };
+use super::duration::Duration;
 use super::error::Fault;
 use super::limits::{DEEPEST_FILTER, Limit, WIDEST_FILTER};
 use crate::domain::filter::Filter;
@@ -58,13 +60,13 @@ fn combined<F: FilterInput>(
 macro_rules! filters {
     ($($(#[$doc:meta])* $name:ident of $noun:ident {
         $($(#[$field_doc:meta])* $field:ident: $comparison:ident = $column:ident,)+
-        $(@ $(#[$derived_doc:meta])* $derived:ident = $meaning:path,)*
+        $(@ $(#[$derived_doc:meta])* $derived:ident: $question:ident = $meaning:path,)*
     })+) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, Default, InputObject)]
         pub struct $name {
             $($(#[$field_doc])* $field: Option<$comparison>,)+
-            $($(#[$derived_doc])* $derived: Option<BooleanComparison>,)*
+            $($(#[$derived_doc])* $derived: Option<$question>,)*
             /// All of these hold, at most 20.
             and: Option<Vec<$name>>,
             /// At least one of these holds, at most 20.
@@ -82,8 +84,8 @@ macro_rules! filters {
                 $(if let Some(comparison) = self.$field {
                     all.push(comparison.ask($noun::Column::$column)?);
                 })+
-                $(if let Some(comparison) = self.$derived {
-                    all.push(comparison.ask_whether($meaning()));
+                $(if let Some(question) = self.$derived {
+                    all.push($meaning(question));
                 })*
                 if let Some(filters) = combined(self.and, depth)? {
                     all.push(Filter::All(filters));
@@ -153,6 +155,12 @@ filters! {
         due_at: TimeComparison = DueAt,
         /// When it was dealt with.
         completed_at: TimeComparison = CompletedAt,
+        @
+        /// How it stands to its deadlines, as `Incident.sla` says.
+        sla_state: SlaStateComparison = sla_state,
+        @
+        /// It misses a deadline within this time from now if nothing more happens; none is missed yet.
+        breaches_within: Duration = breaches_within,
     }
 
     /// Narrows a list of tasks. Incidents' own work orders are left out unless `kind` is asked for.
@@ -187,7 +195,7 @@ filters! {
         completed_at: TimeComparison = CompletedAt,
         @
         /// Whether somebody still has to act, as `Task.isOpen` says.
-        is_open = status_type::filter::open,
+        is_open: BooleanComparison = task_is_open,
     }
 
     /// Narrows the feed. What an activity is filed under is what was known when it was recorded. For a viewer with claims
@@ -227,6 +235,22 @@ filters! {
         received_at: TimeComparison = ReceivedAt,
         @
         /// Whether it has elements in quarantine that did not go through since.
-        is_quarantined = domain::delivery::read::quarantined_ones,
+        is_quarantined: BooleanComparison = is_quarantined,
     }
+}
+
+fn task_is_open(question: BooleanComparison) -> Filter<task::Column> {
+    question.ask_whether(status_type::filter::open())
+}
+
+fn is_quarantined(question: BooleanComparison) -> Filter<delivery::Column> {
+    question.ask_whether(domain::delivery::read::quarantined_ones())
+}
+
+fn sla_state(question: SlaStateComparison) -> Filter<incident::Column> {
+    question.ask_state(|state| domain::sla::SlaState::from(state).filter())
+}
+
+fn breaches_within(length: Duration) -> Filter<incident::Column> {
+    domain::sla::filter::breaches_within(length.0)
 }

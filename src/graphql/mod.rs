@@ -8,6 +8,7 @@ pub mod comparison;
 pub mod connection;
 pub mod cursor;
 pub mod document;
+pub mod duration;
 mod edge;
 mod edge_field;
 pub mod enums;

@@ -39,7 +39,7 @@ impl ScalarType for Moment {
 }
 
 /// `[-]P[nY][nM][nW][nD][T[nH][nM][nS]]` with whole numbers, each part at most once and in this order.
-fn duration(text: &str) -> Option<Span> {
+pub(super) fn duration(text: &str) -> Option<Span> {
     let (sign, text) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
         None => (1, text.strip_prefix('+').unwrap_or(text)),

@@ -22,6 +22,7 @@ use crate::domain::operator::Operator;
 use crate::domain::refusal::Refusals;
 use crate::domain::scope::Viewer;
 use crate::domain::table::Connection;
+use crate::domain::writer::Clock;
 use crate::feed::Tail;
 use crate::operate::replay::Replay;
 
@@ -73,7 +74,8 @@ impl Schema {
             builder = builder.data(tail);
         }
         if let Some(operator) = operator {
-            builder = builder.data(operator);
+            // One clock for all that the server does.
+            builder = builder.data(Clock::clone(&operator.clock)).data(operator);
         }
         if let Some(replay) = replay {
             builder = builder.data(replay);

@@ -2,6 +2,7 @@
 //! what is too old taken away.
 //! It joins the decoders with the writer's own way of storing; the SQL stands in `domain`.
 
+pub mod notices;
 pub mod prune;
 pub mod rebuild;
 pub mod replay;

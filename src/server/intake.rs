@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use chrono::{DateTime, Duration, Utc};
-use entity::Source;
+use entity::{Priority, Source};
 use ipnet::IpNet;
 use secrecy::SecretString;
 
@@ -12,6 +12,7 @@ use crate::config::{self, Config, IssuerKeys, MatrixCredential, Network, Secret}
 use crate::domain::id::SiteKey;
 use crate::domain::oauth::token::Key;
 use crate::domain::operator::Declared;
+use crate::domain::sla::Rule;
 use crate::http::webhook::{Bodies, Callers, Gate, ProxyHeader};
 use crate::ingest::proof::bearer::{self, Bearer, Own};
 use crate::ingest::proof::{
@@ -284,6 +285,24 @@ pub(super) fn declared(config: &Config) -> Declared {
         places: places.map(|places| places.iter().map(place).collect()),
         properties: properties.collect(),
         status_types: maps.map(|maps| maps.iter().map(meaning).collect()),
+        sla: config.sla.as_ref().map(sla_rule),
+    }
+}
+
+fn sla_rule(sla: &config::Sla) -> Rule {
+    let within = sla.start_within;
+    let clocks = [
+        (Priority::High, within.high),
+        (Priority::Medium, within.medium),
+        (Priority::Normal, within.normal),
+        (Priority::Low, within.low),
+    ];
+    Rule {
+        at_risk_percent: sla.at_risk,
+        start_within_seconds: clocks
+            .into_iter()
+            .filter_map(|(of, seconds)| Some((of, seconds?.get())))
+            .collect(),
     }
 }
 

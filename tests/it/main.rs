@@ -48,6 +48,7 @@ mod refusal;
 mod replay;
 mod scope;
 mod simulate;
+mod sla;
 mod status_type;
 mod tls;
 mod urgent;
@@ -95,6 +96,7 @@ fn main() -> ExitCode {
         ("replay", replay::tests()),
         ("scope", scope::tests()),
         ("simulate", simulate::tests()),
+        ("sla", sla::tests()),
         ("status_type", status_type::tests()),
         ("tls", tls::tests()),
         ("urgent", urgent::tests()),

@@ -27,6 +27,8 @@ use uuid::Uuid;
 pub use self::finish::{finish, refile};
 use self::place::Filed;
 pub use self::place::{declare_places, is_astray};
+#[cfg(test)]
+pub(in crate::domain) use self::work::empty_incident;
 use super::fact::{Fact, What};
 use super::state::State;
 

@@ -6,8 +6,9 @@ use entity::{Change, Json, Priority, SetBy, Setter, Source, TaskKind, WorkState,
 use super::{Told, place};
 use crate::domain::diff;
 use crate::domain::fact::{Fact, Work};
-use crate::domain::id;
+use crate::domain::id::{self, SiteKey};
 use crate::domain::register::Registers;
+use crate::domain::sla::Deadlines;
 use crate::domain::state::State;
 use crate::domain::status_type::filter::CLOSED_STATES;
 
@@ -36,31 +37,9 @@ pub(super) fn incident(state: &mut State, fact: &Fact, work: &Work) -> Told {
     let id = id::incident(&work.building, &work.code);
     let before = state.incidents.get(id).cloned();
     let mut row = before.clone().unwrap_or_else(|| incident::Model {
-        id,
         site_id: site,
         building_id: place::building_of(state, site),
-        zone_id: None,
-        code: work.code.clone(),
-        task_id: id::work_order(&work.building, &work.code),
-        name: None,
-        description: None,
-        kind: None,
-        priority: Priority::Unknown,
-        priority_raw: None,
-        state: WorkState::Unknown,
-        state_raw: None,
-        is_open: true,
-        escalation_level: 0,
-        highest_escalation_level: 0,
-        reported_at: fact.occurred_at,
-        assigned_at: None,
-        due_at: None,
-        started_at: None,
-        ended_at: None,
-        completed_at: None,
-        sensors: Json(Vec::new()),
-        last_activity_at: fact.occurred_at,
-        set_by: Json(SetBy::new()),
+        ..empty_incident(&work.building, &work.code, fact.occurred_at)
     });
     let mut registers = Registers::new(&mut row.set_by.0, setter);
     registers.write_some("zone_id", &mut row.zone_id, zone);
@@ -99,6 +78,7 @@ pub(super) fn incident(state: &mut State, fact: &Fact, work: &Work) -> Told {
     row.completed_at = row.ended_at.filter(|_| !row.is_open);
     row.reported_at = earliest(row.reported_at, work.start, fact.occurred_at);
     row.last_activity_at = row.last_activity_at.max(fact.occurred_at);
+    Deadlines::of(&row, &state.sla_rule).store(&mut row);
 
     let order = work_order(&row);
     let told = Told {
@@ -116,6 +96,46 @@ pub(super) fn incident(state: &mut State, fact: &Fact, work: &Work) -> Told {
     state.put_task(order);
     state.put_incident(row);
     told
+}
+
+/// An incident of which nothing is told yet but that something happened at `at`.
+pub(in crate::domain) fn empty_incident(
+    building: &str,
+    code: &str,
+    at: DateTime<Utc>,
+) -> incident::Model {
+    let site = SiteKey::matrix(building);
+    incident::Model {
+        id: id::incident(building, code),
+        site_id: site.id(),
+        building_id: site.building(),
+        zone_id: None,
+        code: code.to_owned(),
+        task_id: id::work_order(building, code),
+        name: None,
+        description: None,
+        kind: None,
+        priority: Priority::Unknown,
+        priority_raw: None,
+        state: WorkState::Unknown,
+        state_raw: None,
+        is_open: true,
+        escalation_level: 0,
+        highest_escalation_level: 0,
+        reported_at: at,
+        assigned_at: None,
+        due_at: None,
+        started_at: None,
+        ended_at: None,
+        completed_at: None,
+        sensors: Json(Vec::new()),
+        sla_start_by: None,
+        sla_due_at: None,
+        sla_miss_at: None,
+        sla_risk_at: None,
+        last_activity_at: at,
+        set_by: Json(SetBy::new()),
+    }
 }
 
 /// The fields of the incident that changed, and the name of its zone when this fact told it.

@@ -7,8 +7,11 @@ mod key;
 mod place;
 mod work;
 
+use std::collections::HashSet;
+
 use entity::ActivityId;
 use sea_orm::{ConnectionTrait, DbErr, Statement};
+use uuid::Uuid;
 
 use self::key::KeySet;
 pub use self::place::load_places_of;
@@ -23,7 +26,7 @@ use super::state::State;
 pub async fn load(connection: &impl ConnectionTrait, facts: &[&Fact]) -> Result<State, DbErr> {
     let mut keys = KeySet::of(facts);
     let mut state = State::default();
-    load_known(connection, &keys, &mut state).await?;
+    state.known = known(connection, &key::uuids(&keys.facts)).await?;
     act::load_acts(connection, &mut keys, &mut state).await?;
     work::load_tasks(connection, &mut keys, &mut state).await?;
     work::load_incidents(connection, &keys, &mut state).await?;
@@ -32,22 +35,21 @@ pub async fn load(connection: &impl ConnectionTrait, facts: &[&Fact]) -> Result<
     Ok(state)
 }
 
-async fn load_known(
+/// Which of these activities there are, or were before they were pruned.
+///
+/// # Errors
+/// What the database says.
+pub async fn known(
     connection: &impl ConnectionTrait,
-    keys: &KeySet,
-    state: &mut State,
-) -> Result<(), DbErr> {
+    ids: &[Uuid],
+) -> Result<HashSet<ActivityId>, DbErr> {
     let backend = connection.get_database_backend();
     // What is no longer kept is known by its key alone: an old repeat stays a duplicate.
     let known = "SELECT id FROM activity WHERE id IN {0} UNION ALL SELECT id FROM activity_key WHERE id IN {0}";
     let mut sql = String::new();
-    let ids = key::uuids(&keys.facts);
-    let values = bulk::place_keys(&mut sql, known, &[Keys::Uuids(&ids)], backend);
-    for row in connection
+    let values = bulk::place_keys(&mut sql, known, &[Keys::Uuids(ids)], backend);
+    let rows = connection
         .query_all_raw(Statement::from_sql_and_values(backend, sql, values))
-        .await?
-    {
-        state.known.insert(row.try_get_by_index::<ActivityId>(0)?);
-    }
-    Ok(())
+        .await?;
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }

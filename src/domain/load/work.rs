@@ -5,6 +5,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use super::key::{KeySet, texts, uuids};
 use crate::domain::bulk::{self, Keys};
+use crate::domain::operator;
 use crate::domain::state::State;
 
 /// Tasks, by all that can name one.
@@ -71,6 +72,7 @@ pub(super) async fn load_incidents(
     if keys.incident_codes.is_empty() {
         return Ok(());
     }
+    state.sla_rule = operator::sla::rule(connection).await?;
     let codes = texts(&keys.incident_codes);
     for row in
         bulk::rows::<incident::Entity>(connection, "code IN {0}", &[Keys::Texts(&codes)]).await?

@@ -2,6 +2,7 @@
 //! with a version. Fold and reads use only the tables, so two nodes with different files do not fight.
 
 pub mod place;
+pub mod sla;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use self::place::Links;
 use super::database::Database;
 use super::id::{self, SiteKey};
+use super::sla::Rule;
 use super::writer::Clock;
 use super::{batch, bulk, bulk::Existing};
 
@@ -27,6 +29,8 @@ pub struct Declared {
     pub properties: Vec<(String, String)>,
     /// What a status name of a tenant means: (tenant, status, type).
     pub status_types: Option<Vec<(String, String, StatusTypeName)>>,
+    /// What counts as at risk, and how soon work should begin.
+    pub sla: Option<Rule>,
 }
 
 /// Brings the operator tables into line with `declared`. Gives whether anything changed.
@@ -44,6 +48,9 @@ pub async fn import(
     if let Some(types) = &declared.status_types {
         changed |= map_statuses(&transaction, types).await?;
     }
+    if let Some(rule) = &declared.sla {
+        changed |= sla::import(&transaction, rule).await?;
+    }
     if let Some(places) = &declared.places {
         let held = place::held(&transaction).await?;
         let wanted = place::imported(&held, places);
@@ -52,6 +59,7 @@ pub async fn import(
         batch::notify(&transaction, &activities.unwrap_or_default()).await?;
     }
     transaction.commit().await?;
+    sla::bring_into_line(database).await?;
     Ok(changed)
 }
 

@@ -18,6 +18,7 @@ pub use self::side::Side;
 pub use self::swap::{adopt, begin, calls, same_operator};
 use super::bulk::{self, Existing};
 use super::database::Database;
+use super::sla::Rule;
 use super::{batch, operator};
 
 /// The present as it is at one moment, for as long as the transaction is open; nobody waits for it.
@@ -70,6 +71,7 @@ pub struct OperatorWord {
     links: Vec<place_link::Model>,
     properties: Vec<property::Model>,
     statuses: Vec<status_type::Model>,
+    sla: Rule,
 }
 
 async fn operator_word(connection: &impl ConnectionTrait) -> Result<OperatorWord, DbErr> {
@@ -88,6 +90,7 @@ async fn operator_word(connection: &impl ConnectionTrait) -> Result<OperatorWord
             .order_by_asc(status_type::Column::Status)
             .all(connection)
             .await?,
+        sla: operator::sla::rule(connection).await?,
     })
 }
 
@@ -106,6 +109,7 @@ pub async fn copy_operator(
     bulk::write::<property::Entity>(&transaction, &word.properties, &[], Existing::Replace).await?;
     bulk::write::<status_type::Entity>(&transaction, &word.statuses, &[], Existing::Replace)
         .await?;
+    operator::sla::import(&transaction, &word.sla).await?;
     operator::place::replace(&transaction, &operator::place::Links::new(), links, now).await?;
     transaction.commit().await
 }

@@ -73,7 +73,7 @@ impl Noun for Incident {
             }
             let objects = std::iter::zip(rows, slots);
             Ok(objects
-                .map(|(row, slots)| Arc::new(Self::new(row, slots)))
+                .map(|(row, slots)| Arc::new(Self::new(row, slots, loader.now)))
                 .collect())
         })
     }

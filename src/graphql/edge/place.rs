@@ -4,15 +4,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::OutputType;
+use async_graphql::registry::{MetaField, Registry};
 use entity::{activity, building, incident, level, property, site, task, zone};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{edges, timeline};
-use crate::domain::filter::Filter;
+use crate::domain::filter::{Filter, Operand, Test};
+use crate::domain::key::Key;
 use crate::domain::page::{Direction, Order, Page};
 use crate::domain::read;
-use crate::graphql::edge_field::{always, field, fixed, list, one};
+use crate::domain::sla::SlaState;
+use crate::graphql::edge_field::{always, costly, field, fixed, list, one};
 use crate::graphql::error::Fault;
 use crate::graphql::filter::{BuildingFilter, PropertyFilter, ZoneFilter};
 use crate::graphql::id::Kind;
@@ -24,6 +27,8 @@ use crate::graphql::slot::Slots;
 
 /// How many sources of a building are told at most.
 const SOURCES: u64 = 100;
+/// What a count costs beside a plain field.
+const COUNT_COST: usize = 10;
 
 edges!(Property, registry => [
     list::<Building>(registry, "buildings", "Its buildings."),
@@ -41,6 +46,12 @@ edges!(Building, registry => [
     list::<Zone>(registry, "zones", "Its zones, removed ones too."),
     list::<Incident>(registry, "incidents", "The incidents in it."),
     list::<Task>(registry, "tasks", "The tasks in it."),
+    counted(registry, "openIncidentCount", "How many incidents in it somebody still has to act on"),
+    counted(
+        registry,
+        "breachedCount",
+        "How many incidents in it somebody still has to act on although a deadline was missed",
+    ),
     timeline(registry, "in this building"),
 ]);
 
@@ -54,6 +65,7 @@ edges!(Zone, registry => [
     one::<Level>(registry, "level", "The floor it is on; null when none was told."),
     list::<Incident>(registry, "incidents", "The incidents in it."),
     list::<Task>(registry, "tasks", "The tasks in it."),
+    counted(registry, "openIncidentCount", "How many incidents in it somebody still has to act on"),
     timeline(registry, "in this zone"),
 ]);
 
@@ -135,6 +147,16 @@ impl Noun for Building {
                             .many::<Incident>(slots, aliases, column, &ids)
                             .await?;
                     }
+                    "openIncidentCount" => {
+                        let column = incident::Column::BuildingId;
+                        count(loader, slots, aliases, column, &ids, is_open()).await?;
+                    }
+                    "breachedCount" => {
+                        let column = incident::Column::BuildingId;
+                        let late = SlaState::Breached.filter();
+                        let filter = Filter::All(vec![is_open(), late]);
+                        count(loader, slots, aliases, column, &ids, filter).await?;
+                    }
                     "tasks" => {
                         let column = task::Column::BuildingId;
                         loader.many::<Task>(slots, aliases, column, &ids).await?;
@@ -160,6 +182,42 @@ impl Listed for Building {
     const ORDER: (building::Column, Direction) = (building::Column::Name, Direction::Ascending);
     const ORDER_HINT: &'static str =
         "By what they are sorted, at most three fields; by `NAME` when not given.";
+}
+
+/// A number of what stands in a place.
+fn counted(registry: &mut Registry, name: &str, what: &str) -> (String, MetaField) {
+    let ty = <Option<i32> as OutputType>::create_type_info(registry);
+    let description = format!("{what}; null beyond 10,000.");
+    costly::<COUNT_COST>(field(name, &description, ty, Vec::new()))
+}
+
+fn is_open() -> Filter<incident::Column> {
+    let yes = Operand::Key(Key::Bool(true));
+    Filter::Is(incident::Column::IsOpen, Test::Eq(yes))
+}
+
+/// Counts the incidents of each place.
+async fn count<'a>(
+    loader: &Loader<'a>,
+    slots: &mut [Slots],
+    aliases: &[Selected<'a>],
+    place: incident::Column,
+    ids: &[Uuid],
+    filter: Filter<incident::Column>,
+) -> Result<(), Fault> {
+    let filter = filter.at(loader.now);
+    let (scope, database) = (loader.scope, loader.database);
+    let totals =
+        read::count_children::<incident::Entity>(scope, database, place, ids, &filter).await?;
+    for (slots, id) in std::iter::zip(slots, ids) {
+        // A place of which nothing is told has no row of its own in the answer.
+        let total = totals.get(id).copied().unwrap_or(Some(0));
+        let total = total.and_then(|total| i32::try_from(total).ok());
+        for alias in aliases {
+            slots.put(alias.key(), Some(Arc::new(total)));
+        }
+    }
+    Ok(())
 }
 
 /// The sites of each building, as a plain list.
@@ -272,6 +330,10 @@ impl Noun for Zone {
                         loader
                             .many::<Incident>(slots, aliases, column, &ids)
                             .await?;
+                    }
+                    "openIncidentCount" => {
+                        let column = incident::Column::ZoneId;
+                        count(loader, slots, aliases, column, &ids, is_open()).await?;
                     }
                     "tasks" => {
                         let column = task::Column::ZoneId;

@@ -4,6 +4,9 @@ use async_graphql::{ID, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::incident;
 
+use super::Sla;
+use crate::domain::sla::Deadlines;
+use crate::graphql::duration::Duration;
 use crate::graphql::enums::{Priority, WorkState};
 use crate::graphql::id::{self, Kind};
 use crate::graphql::slot::Slots;
@@ -46,6 +49,12 @@ pub struct Incident {
     started_at: Option<DateTime<Utc>>,
     /// When it was dealt with (UTC, Matrix: `Meta.AEnd`); null while it is open.
     completed_at: Option<DateTime<Utc>>,
+    /// How it stands to its deadlines.
+    sla: Sla,
+    /// From its assignment to the beginning of work; null while either is not known.
+    response_time: Option<Duration>,
+    /// From its assignment until it was dealt with; null while it is open.
+    resolution_time: Option<Duration>,
     /// The devices that reported it (Matrix: `Meta.SourceDeviceIdentifier`); empty when none were told.
     sensors: Vec<String>,
     /// When the latest activity on it happened (UTC).
@@ -55,8 +64,12 @@ pub struct Incident {
 }
 
 impl Incident {
-    pub(in crate::graphql) fn new(row: incident::Model, slots: Slots) -> Self {
+    pub(in crate::graphql) fn new(row: incident::Model, slots: Slots, now: DateTime<Utc>) -> Self {
+        let since_assigned = |time: Option<DateTime<Utc>>| Some(Duration(time? - row.assigned_at?));
         Self {
+            sla: Sla::new(Deadlines::stored(&row), now),
+            response_time: since_assigned(row.started_at),
+            resolution_time: since_assigned(row.completed_at),
             id: id::encode(Kind::Incident, row.id.0),
             code: row.code,
             name: row.name,

@@ -19,6 +19,7 @@ use super::slot::Slots;
 use crate::domain::read;
 use crate::domain::scope::{Scope, Viewer};
 use crate::domain::table::{Connection as Database, ModelTrait, Value};
+use crate::domain::writer::Clock;
 
 pub(super) use noun::{Column, Listed, Noun, Row};
 pub(super) use page::{DEFAULT_PAGE, LARGEST_PAGE};
@@ -26,6 +27,15 @@ pub(super) use page::{DEFAULT_PAGE, LARGEST_PAGE};
 /// What an operation knows of time: given with a request where time must stand still.
 #[derive(Clone, Copy, Debug)]
 pub struct Now(pub DateTime<Utc>);
+
+/// The time that an operation goes by: its own, else the server's.
+fn now(context: &Context<'_>) -> DateTime<Utc> {
+    match (context.data_opt::<Now>(), context.data_opt::<Clock>()) {
+        (Some(Now(now)), _) => *now,
+        (None, Some(clock)) => clock(),
+        (None, None) => Utc::now(),
+    }
+}
 
 /// One read: the database, who asks, and when.
 pub struct Loader<'a> {
@@ -50,9 +60,7 @@ impl<'a> Loader<'a> {
             viewer,
             database: context.data::<Database>().map_err(missing("database"))?,
             scope: &viewer.scope,
-            now: context
-                .data_opt::<Now>()
-                .map_or_else(Utc::now, |Now(now)| *now),
+            now: now(context),
         })
     }
 

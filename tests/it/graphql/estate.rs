@@ -174,6 +174,10 @@ fn incident(
         ended_at,
         completed_at: ended_at,
         sensors: Json(vec!["s1".to_owned()]),
+        sla_start_by: None,
+        sla_due_at: None,
+        sla_miss_at: None,
+        sla_risk_at: None,
         last_activity_at: reported_at,
         set_by: set_by(),
     };

@@ -1,0 +1,69 @@
+//! The clock beside the server: gives the notices of deadlines when their time has come, with no call from anybody.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use crate::domain::database::Database;
+use crate::domain::notice::{self, Mark};
+use crate::domain::table::DbErr;
+use crate::domain::writer::Clock;
+
+/// How often the clock is looked at. The database is asked only when something is due or was committed.
+const TICK: Duration = Duration::from_secs(1);
+/// How often the database is asked although nothing announced anything: what another process committed on SQLite.
+const LOOK: Duration = Duration::from_secs(30);
+/// The pause after the database did not answer.
+const BACKOFF: Duration = Duration::from_secs(5);
+
+/// Gives notices until the server ends. `wake` is heard, and signalled when there are new ones.
+pub async fn keep_at_it(database: Database, clock: Clock, wake: watch::Sender<()>) {
+    let mut wakes = wake.subscribe();
+    let mut mark = None;
+    loop {
+        // Before the look: what is committed during it is looked at once more.
+        wakes.mark_unchanged();
+        let began = Instant::now();
+        let next = match look(&database, &mut mark, &clock, &wake).await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::warn!(%error, "the deadlines cannot be looked at; they are again in a few seconds");
+                sleep(BACKOFF).await;
+                continue;
+            }
+        };
+        loop {
+            sleep(TICK).await;
+            let is_due = next.is_some_and(|next| clock() > next);
+            if is_due || wakes.has_changed().unwrap_or(true) || began.elapsed() >= LOOK {
+                break;
+            }
+        }
+    }
+}
+
+/// Gives what is due; when to look again if nothing else happens.
+async fn look(
+    database: &Database,
+    mark: &mut Option<Mark>,
+    clock: &Clock,
+    wake: &watch::Sender<()>,
+) -> Result<Option<DateTime<Utc>>, DbErr> {
+    let mut reached = match *mark {
+        Some(mark) => mark,
+        None => Mark::load(&database.feed, clock()).await?,
+    };
+    loop {
+        let step = notice::give(database, &mut reached, clock()).await?;
+        *mark = Some(reached);
+        if step.is_news {
+            wake.send_replace(());
+        }
+        if !step.is_more {
+            break;
+        }
+    }
+    notice::next(&database.feed, &reached).await
+}
