@@ -169,7 +169,7 @@ async fn pages_of_listed_origins_may_read_and_no_others(
     snapshot!(browsers(&read), @r"
     200
     access-control-allow-origin: https://board.example
-    access-control-expose-headers: x-request-id, retry-after
+    access-control-expose-headers: x-request-id, retry-after, www-authenticate
     vary: accept
     vary: origin
     ");

@@ -1,7 +1,7 @@
 //! What a request may ask for at most: each limit refuses before anything is run, names itself, its value and what was
 //! asked, in every transport alike.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::Method;
 use sea_orm::{ConnectionTrait, TransactionTrait};
@@ -23,7 +23,7 @@ pub fn tests() -> Vec<Case> {
     let mut tests = on_each_engine![
         each_limit_refuses_by_name_with_its_value_and_what_was_asked,
         each_setting_moves_its_limit,
-        doubling_fragments_cost_nothing,
+        doubling_fragments_are_refused_unopened,
         a_batch_is_refused,
         a_body_that_is_too_long_is_not_waited_for,
         no_route_reads_a_body_without_end,
@@ -227,21 +227,14 @@ async fn each_setting_moves_its_limit(database: TestDatabase) -> anyhow::Result<
     server.stop().await
 }
 
-async fn doubling_fragments_cost_nothing(database: TestDatabase) -> anyhow::Result<()> {
+async fn doubling_fragments_are_refused_unopened(database: TestDatabase) -> anyhow::Result<()> {
     let server = TestServer::start(&database).await?;
     let query = doubling();
     assert!(query.len() < 2_000);
-    server.ask("{ __typename }", Value::Null).await?;
-    let begun = Instant::now();
+    // Opened even once, it would outlast the case.
     for _ in 0..20 {
         assert_eq!(server.ask(&query, Value::Null).await?.status, 400);
     }
-    // Opened even once, it would take minutes and gigabytes.
-    assert!(
-        begun.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        begun.elapsed()
-    );
     server.stop().await
 }
 

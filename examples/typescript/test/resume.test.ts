@@ -47,8 +47,13 @@ test('a feed survives kill -9 of the server: no event lost, none twice, all in o
   }
   assert.ok(await caretaker.simulate(20, 4));
 
-  const recorded = await recordedAfter(begin);
-  await wait('the last of the events', () => received().length >= recorded.length);
+  // What the server does by itself may follow the last event (it takes the places' names over, and tells what they
+  // join): then the feed is ahead of what was asked, and is asked again.
+  let recorded: string[] = [];
+  for (let round = 0; round < 10 && (round === 0 || received().length > recorded.length); round += 1) {
+    recorded = await recordedAfter(begin);
+    await wait('the last of the events', () => received().length >= recorded.length);
+  }
   assert.deepEqual(received(), recorded);
   assert.ok(recorded.length > 20, `${recorded.length} events prove nothing`);
   assert.ok(connections >= 4, `it connected ${connections} times: the server did not go away`);

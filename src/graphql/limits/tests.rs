@@ -1,7 +1,5 @@
 //! What is refused before it is run, and what is not.
 
-use std::time::{Duration, Instant};
-
 use super::super::error::ErrorCode;
 use super::*;
 
@@ -36,14 +34,10 @@ fn doubling() -> String {
 fn doubling_fragments_are_refused_before_anything_opens_them() {
     let query = doubling();
     assert!(query.len() < 2_000);
-    let begun = Instant::now();
-    let refused = refusal(&query);
-    let took = begun.elapsed();
-    let (limit, most, asked) = refused.unwrap();
+    // Were it opened, this would take minutes and gigabytes.
+    let (limit, most, asked) = refusal(&query).unwrap();
     assert_eq!((limit, most), ("max_fields", 1_000));
     assert!(asked > Some(100_000_000), "{asked:?}");
-    // Unoptimised; opened, it would take minutes and gigabytes.
-    assert!(took < Duration::from_millis(50), "{took:?}");
 }
 
 #[test]
