@@ -211,7 +211,7 @@ async fn a_notice_comes_when_its_time_has_come_and_only_once(
     let mut feed = follow(&server, None).await?;
     feed.heartbeat().await?;
     let end = start.timestamp();
-    let moved = json!({"Meta": {"Start": end, "End": end + 1_030}});
+    let moved = json!({"Meta": {"Status": "ASSIGNED", "Start": end, "End": end + 1_030}});
     let moved = told("INCIDENT_ESCALATED", WORK, start + seconds(10), moved);
     server.push(json!([moved])).await?;
     heard(&mut feed, "SLA_BREACHED").await?;
