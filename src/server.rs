@@ -214,11 +214,10 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         tokio::spawn(prune::keep_at_it(database.clone(), ages, every, clock))
     });
 
-    let noticing = tokio::spawn(notices::keep_at_it(
-        database.clone(),
-        Arc::clone(&clock),
-        noticed,
-    ));
+    let noticing = config.feed.notices.then(|| {
+        let (database, clock) = (database.clone(), Arc::clone(&clock));
+        tokio::spawn(notices::keep_at_it(database, clock, noticed))
+    });
 
     let (stop, stopping) = watch::channel(false);
     let (matrix, urgent) = gates;
@@ -315,7 +314,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
             reloading,
             pruning,
             Some(watching_displays),
-            Some(noticing),
+            noticing,
         ];
         for task in tasks.into_iter().flatten() {
             task.abort();
