@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::filter::Filter;
 use super::page::{Order, Page, Slice};
+use super::relation::Among;
 use super::scope::{Reach, Scope, Scoped};
 pub(super) use keys::Keys;
 
@@ -39,13 +40,12 @@ pub(super) fn asked<E: Scoped>(
     backend: DbBackend,
     filter: &Filter<E::Column>,
 ) -> Condition {
-    let filter = match scope {
-        Scope::Operator | Scope::All => filter.to_condition(),
-        Scope::Claims(claims) => {
-            let reach = Reach::new(claims, backend);
-            filter.to_condition_where(&|column| E::shown(&reach, column))
-        }
+    let shown = |column| match scope {
+        Scope::Operator | Scope::All => None,
+        Scope::Claims(claims) => E::shown(&Reach::new(claims, backend), column),
     };
+    let among = |among: &Among| among.rows(scope, backend);
+    let filter = filter.to_condition_where(&shown, &among);
     // A condition of alternatives would take `filter` for one more of them.
     Condition::all()
         .add(visible::<E>(scope, backend))
