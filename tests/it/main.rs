@@ -47,12 +47,14 @@ mod rebuild;
 mod refusal;
 mod replay;
 mod scope;
+mod search;
 mod simulate;
 mod sla;
 mod status_type;
 mod tls;
 mod urgent;
 mod writer;
+mod zone;
 
 use std::process::ExitCode;
 
@@ -95,6 +97,7 @@ fn main() -> ExitCode {
         ("refusal", refusal::tests()),
         ("replay", replay::tests()),
         ("scope", scope::tests()),
+        ("search", search::tests()),
         ("simulate", simulate::tests()),
         ("sla", sla::tests()),
         ("status_type", status_type::tests()),
@@ -102,5 +105,6 @@ fn main() -> ExitCode {
         ("urgent", urgent::tests()),
         ("nodes", nodes::tests()),
         ("writer", writer::tests()),
+        ("zone", zone::tests()),
     ])
 }

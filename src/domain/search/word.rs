@@ -53,10 +53,11 @@ fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
         .filter(|letter| !is_silent(*letter))
 }
 
-/// Small letters by way of capital ones, so that `ß` is `ss` and both sigmas are one; and letters that Unicode does not
-/// take apart although people leave out the stroke.
+/// Small letters by way of capital ones, so that `ß` is `ss` and both sigmas are one (and small before that, for the
+/// capital `ẞ`); and letters that Unicode does not take apart although people leave out the stroke.
 fn lowered(letter: char) -> impl Iterator<Item = char> {
-    let small = letter.to_uppercase().flat_map(char::to_lowercase);
+    let capital = letter.to_lowercase().flat_map(char::to_uppercase);
+    let small = capital.flat_map(char::to_lowercase);
     small.flat_map(|letter| {
         let plain = match letter {
             'æ' => ['a', 'e'],

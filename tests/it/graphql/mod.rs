@@ -5,6 +5,7 @@ mod explain;
 mod filter;
 mod page;
 mod plan;
+mod related;
 mod shape;
 
 use crate::support::Case;
@@ -15,6 +16,7 @@ pub fn tests() -> Vec<Case> {
         filter::tests(),
         page::tests(),
         plan::tests(),
+        related::tests(),
         shape::tests(),
     ]
     .concat()
