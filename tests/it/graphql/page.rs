@@ -1,10 +1,11 @@
 //! Paging: every order, forwards and backwards, gives every row once.
 
+use caretaker::domain::{bulk, id};
 use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
 
 use super::estate::{Estate, Extent, SMALL, activity, add, hours_ago};
-use crate::support::{Case, TestDatabase, case::on_each_engine};
+use crate::support::{Case, TestDatabase, case::on_each_engine, look};
 
 pub fn tests() -> Vec<Case> {
     on_each_engine![
@@ -294,75 +295,74 @@ async fn orders_of_several_fields_page_through_every_row_once(
     Ok(())
 }
 
-/// Every second page something new comes in before, between and after what was read.
+/// After each page something new comes in before, between and after what was read.
 async fn what_is_added_while_a_list_is_paged_moves_nothing(
     test: TestDatabase,
 ) -> anyhow::Result<()> {
-    let estate = many(&test).await?;
-    let incidents = entity::incident::Entity::find()
+    for back in [false, true] {
+        let estate = many(&test.another().await?).await?;
+        paged_while_rows_are_added(&estate, back).await?;
+        estate.close().await;
+    }
+    Ok(())
+}
+
+async fn paged_while_rows_are_added(estate: &Estate, back: bool) -> anyhow::Result<()> {
+    let rows = entity::incident::Entity::find()
         .all(&estate.database.readers)
         .await?;
-    for (round, back) in [false, true].into_iter().enumerate() {
-        let (size, from, edge) = if back {
-            ("last", "before", "startCursor")
+    let (size, from, edge, has) = if back {
+        ("last", "before", "startCursor", "hasPreviousPage")
+    } else {
+        ("first", "after", "endCursor", "hasNextPage")
+    };
+    let order = "orderBy: [{field: DUE_AT, direction: DESC}, {field: REPORTED_AT, direction: ASC}]";
+    let whole = async || {
+        let query = format!("{{ incidents(first: 100, {order}) {{ nodes {{ code }} }} }}");
+        look::words(&estate.data(&query).await["incidents"], "code")
+    };
+    let query = format!(
+        "query($cursor: String) {{ incidents({order}, {size}: 4, {from}: $cursor) {{
+            nodes {{ code }} pageInfo {{ {has} {edge} }} }} }}"
+    );
+    let before = whole().await;
+    let (mut cursor, mut read, mut page) = (Value::Null, Vec::new(), 0_usize);
+    loop {
+        let answer = estate.ask_with(&query, json!({ "cursor": cursor })).await;
+        let found = &answer["data"]["incidents"];
+        let codes = look::words(found, "code");
+        if back {
+            read.splice(0..0, codes);
         } else {
-            ("first", "after", "endCursor")
-        };
-        let order =
-            "orderBy: [{field: DUE_AT, direction: DESC}, {field: REPORTED_AT, direction: ASC}]";
-        let whole = format!("{{ incidents(first: 100, {order}) {{ nodes {{ code }} }} }}");
-        let before = estate.data(&whole).await;
-        let before: Vec<String> = crate::support::look::words(&before["incidents"], "code");
-        let query = format!(
-            "query($cursor: String) {{ incidents({order}, {size}: 4, {from}: $cursor) {{
-                nodes {{ code }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }}"
-        );
-        let (mut cursor, mut read, mut page) = (Value::Null, Vec::new(), 0_usize);
-        loop {
-            let answer = estate.ask_with(&query, json!({ "cursor": cursor })).await;
-            let found = &answer["data"]["incidents"];
-            let codes = crate::support::look::words(found, "code");
-            if back {
-                read.splice(0..0, codes);
-            } else {
-                read.extend(codes);
-            }
-            cursor = found["pageInfo"][edge].clone();
-            let has = if back {
-                "hasPreviousPage"
-            } else {
-                "hasNextPage"
-            };
-            if found["pageInfo"][has] == false {
-                break;
-            }
-            for (nth, row) in incidents.iter().enumerate().step_by(4) {
-                let code = format!("added-{round}-{page}-{nth}");
-                let mut row = row.clone();
-                row.id = caretaker::domain::id::incident("added", &code);
-                row.task_id = caretaker::domain::id::matrix_task("added", &code);
-                row.code = code;
-                let added = entity::incident::Entity::insert(row.into_active_model());
-                added.exec(&estate.database.writer).await?;
-            }
-            page += 1;
-            assert!(page < 100, "it does not end");
+            read.extend(codes);
         }
-        let after = estate.data(&whole).await;
-        let after = crate::support::look::words(&after["incidents"], "code");
-        let first_seen = |code: &&String| before.contains(code);
-        // Nothing that was there is missing, twice, or out of order; and what was added stands where the whole list has it.
-        let kept: Vec<&String> = read.iter().filter(first_seen).collect();
-        assert_eq!(kept, before.iter().collect::<Vec<_>>());
-        let shown: Vec<&String> = after.iter().filter(|code| read.contains(code)).collect();
-        assert_eq!(shown, read.iter().collect::<Vec<_>>());
-        assert!(
-            page > 2 && read.len() > before.len(),
-            "{page} {}",
-            read.len()
-        );
+        if found["pageInfo"][has] == false {
+            break;
+        }
+        cursor = found["pageInfo"][edge].clone();
+        for (nth, row) in rows.iter().enumerate().step_by(8) {
+            let code = format!("added-{page}-{nth}");
+            let mut row = row.clone();
+            row.id = id::incident("added", &code);
+            row.task_id = id::matrix_task("added", &code);
+            row.code = code;
+            let added = entity::incident::Entity::insert(row.into_active_model());
+            added.exec(&estate.database.writer).await?;
+        }
+        page += 1;
+        assert!(page < 25, "it does not end");
     }
-    estate.close().await;
+    let after = whole().await;
+    // Nothing that was there is missing, twice or out of order; what was added stands where the whole list has it.
+    let kept = read.iter().filter(|code| before.contains(code));
+    assert_eq!(kept.collect::<Vec<_>>(), before.iter().collect::<Vec<_>>());
+    let shown = after.iter().filter(|code| read.contains(code));
+    assert_eq!(shown.collect::<Vec<_>>(), read.iter().collect::<Vec<_>>());
+    assert!(
+        page > 2 && read.len() > before.len(),
+        "{page} {}",
+        read.len()
+    );
     Ok(())
 }
 
@@ -389,15 +389,15 @@ async fn a_list_is_counted_only_when_asked_and_only_so_far(
     let mut rows = Vec::new();
     for number in 0..10_000 {
         row.code = format!("more-{number}");
-        row.id = caretaker::domain::id::property(&row.code);
+        row.id = id::property(&row.code);
         rows.push(row.clone());
     }
     let last = rows.pop().unwrap();
-    caretaker::domain::bulk::write::<entity::property::Entity>(
+    bulk::write::<entity::property::Entity>(
         &estate.database.writer,
         &rows,
         &[],
-        caretaker::domain::bulk::Existing::Keep,
+        bulk::Existing::Keep,
     )
     .await?;
     assert_eq!(
