@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::row;
 
 /// Columns that tell how a row is kept and not what happened.
-const SILENT: [&str; 14] = [
+const SILENT: [&str; 16] = [
     "id",
     "set_by",
     "raw",
@@ -23,6 +23,8 @@ const SILENT: [&str; 14] = [
     "sla_due_at",
     "sla_miss_at",
     "sla_risk_at",
+    "first_ended_at",
+    "last_open_at",
 ];
 /// Columns that hold JSON text.
 const STRUCTURED: [&str; 6] = [

@@ -39,17 +39,25 @@ pub(super) fn asked<E: Scoped>(
     backend: DbBackend,
     filter: &Filter<E::Column>,
 ) -> Condition {
-    let filter = match scope {
+    // A condition of alternatives would take `filter` for one more of them.
+    Condition::all()
+        .add(visible::<E>(scope, backend))
+        .add(narrowed::<E>(scope, backend, filter))
+}
+
+/// What `filter` means to a viewer, of rows that the viewer sees.
+pub(super) fn narrowed<E: Scoped>(
+    scope: &Scope,
+    backend: DbBackend,
+    filter: &Filter<E::Column>,
+) -> Condition {
+    match scope {
         Scope::Operator | Scope::All => filter.to_condition(),
         Scope::Claims(claims) => {
             let reach = Reach::new(claims, backend);
             filter.to_condition_where(&|column| E::shown(&reach, column))
         }
-    };
-    // A condition of alternatives would take `filter` for one more of them.
-    Condition::all()
-        .add(visible::<E>(scope, backend))
-        .add(filter)
+    }
 }
 
 /// One page of a list.

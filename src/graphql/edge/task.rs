@@ -13,7 +13,7 @@ use crate::domain::filter::{Filter, Operand, Test};
 use crate::domain::key::Key;
 use crate::domain::page::{Direction, Order, Page, Slice};
 use crate::domain::table::ActiveEnum;
-use crate::domain::{read, status_type};
+use crate::domain::{property, read, status_type};
 use crate::graphql::edge_field::{always, costly, field, fixed, one};
 use crate::graphql::error::Fault;
 use crate::graphql::filter::TaskFilter;
@@ -170,6 +170,9 @@ impl Listed for Task {
         filter: Filter<task::Column>,
     ) -> BoxFuture<'a, Result<Filter<task::Column>, Fault>> {
         Box::pin(async move {
+            use task::Column::{BuildingId, SiteId};
+            let (scope, database) = (loader.scope, loader.database);
+            let filter = property::settle(scope, database, filter, SiteId, BuildingId).await?;
             if !filter.mentions(task::Column::StatusKey) {
                 return Ok(filter);
             }

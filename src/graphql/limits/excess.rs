@@ -41,6 +41,8 @@ pub enum Limit {
     Order,
     /// Elements of one page.
     Page,
+    /// Buckets of statistics.
+    Buckets,
     /// The same list of the schema within itself.
     Introspection,
     /// What it would cost.
@@ -71,6 +73,7 @@ impl Limit {
             Self::FilterDepth => "filter_depth",
             Self::Order => "order",
             Self::Page => "page",
+            Self::Buckets => "max_buckets",
             Self::Introspection => "introspection",
             Self::Cost => "max_cost",
             Self::Time => "timeout_seconds",
@@ -100,6 +103,9 @@ impl Limit {
             Self::FilterDepth => format!("a filter nests at most {most} deep"),
             Self::Order => format!("a list is sorted by at most {most} fields"),
             Self::Page => format!("a page has at most {most} elements"),
+            Self::Buckets => format!(
+                "statistics have at most {most} buckets: take longer ones, or a shorter period"
+            ),
             Self::Introspection if most == 0 => "this server does not tell its schema".to_owned(),
             Self::Introspection => {
                 "a question about the schema does not lead through the same list twice".to_owned()
