@@ -49,6 +49,7 @@ mod replay;
 mod scope;
 mod simulate;
 mod sla;
+mod statistics;
 mod status_type;
 mod tls;
 mod urgent;
@@ -97,6 +98,7 @@ fn main() -> ExitCode {
         ("scope", scope::tests()),
         ("simulate", simulate::tests()),
         ("sla", sla::tests()),
+        ("statistics", statistics::tests()),
         ("status_type", status_type::tests()),
         ("tls", tls::tests()),
         ("urgent", urgent::tests()),

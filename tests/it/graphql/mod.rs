@@ -6,6 +6,7 @@ mod filter;
 mod page;
 mod plan;
 mod shape;
+mod statistics;
 
 use crate::support::Case;
 
@@ -16,6 +17,7 @@ pub fn tests() -> Vec<Case> {
         page::tests(),
         plan::tests(),
         shape::tests(),
+        statistics::tests(),
     ]
     .concat()
 }
