@@ -16,6 +16,9 @@ pub struct Interval {
     pub end: DateTime<Utc>,
 }
 
+/// Up to how many buckets are counted exactly when they are too many.
+const MOST_WALKED: usize = 50_000;
+
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
@@ -97,17 +100,22 @@ impl Asked {
     /// When it ends before it begins, or has more buckets than `most`.
     pub fn cut(&self, now: DateTime<Utc>, most: usize) -> Result<Period, Unfit> {
         let whole = self.whole(now)?;
-        let mut buckets = Vec::new();
+        let (mut buckets, mut count) = (Vec::new(), 0);
         if let Some(bucket) = self.bucket {
             let mut start = whole.start;
             while start < whole.end {
-                if buckets.len() == most {
-                    return Err(Unfit::TooMany(self.about(now).max(most + 1)));
-                }
                 let next = bucket.next(self.zone, start).unwrap_or(whole.end);
                 let end = comparable(next).min(whole.end);
-                buckets.push(Interval { start, end });
+                count += 1;
+                match count {
+                    count if count <= most => buckets.push(Interval { start, end }),
+                    count if count < MOST_WALKED => {}
+                    count => return Err(Unfit::TooMany(self.about(now).max(count))),
+                }
                 start = end;
+            }
+            if count > most {
+                return Err(Unfit::TooMany(count));
             }
         }
         Ok(Period { whole, buckets })

@@ -5,51 +5,22 @@
 //! sorted or kept to find the group it belongs to, and the server holds as many results as were asked for. Percentiles
 //! are found from how many rows took how long, so what is sorted is as long as there are different seconds.
 
-use std::collections::HashMap;
+mod expression;
+mod question;
 
-use entity::building;
-use sea_orm::sea_query::{
-    CaseStatement, Condition, Expr, ExprTrait, Func, Order, Query, SelectStatement,
-};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Order, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use uuid::Uuid;
 
-use super::{Interval, Length, Ranks};
+use super::{Length, Ranks};
 use crate::domain::filter::Filter;
-use crate::domain::read::{Keys, asked, narrowed};
+use crate::domain::read::narrowed;
 use crate::domain::scope::{Scope, Scoped};
+use expression::{array, seconds, sum_where};
+
+pub use question::{Found, Place, Question};
 
 /// How many kinds are told by name.
 pub const MOST_KINDS: u64 = 20;
-
-/// Where things are counted.
-#[derive(Clone, Copy, Debug)]
-pub enum Place<'a, C> {
-    /// Everywhere.
-    Everywhere,
-    /// In each of these places, which a column names.
-    Each(C, &'a [Uuid]),
-    /// In each of these properties: in their buildings, which a column names.
-    EachProperty(C, &'a [Uuid]),
-}
-
-/// What is looked at.
-#[derive(Debug)]
-pub struct Question<'a, E: Scoped> {
-    /// Only these rows. Relative times are fixed.
-    pub filter: &'a Filter<E::Column>,
-    /// The time by which a row belongs to a stretch.
-    pub by: E::Column,
-    /// Where.
-    pub place: Place<'a, E::Column>,
-    /// The stretches of time.
-    pub intervals: &'a [Interval],
-}
-
-/// What was found, by place (nil for everywhere) and number of the stretch.
-pub type Found<T> = HashMap<(Uuid, usize), T>;
 
 /// How many rows there are, of which kinds, and how long they took in all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -150,7 +121,7 @@ pub async fn ranks<E: Scoped>(
 }
 
 /// A word and how many rows have it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KindCount {
     /// The word; null for the rows without one.
     pub kind: Option<String>,
@@ -210,145 +181,4 @@ pub async fn kinds<E: Scoped>(
         (at, rows)
     });
     Ok(told.collect())
-}
-
-impl<E: Scoped> Question<'_, E> {
-    /// The rows of the place and the stretch at hand, without a word of what is told of them.
-    fn rows(&self, scope: &Scope, backend: DbBackend) -> SelectStatement {
-        let [start, end] = [0, 1].map(|nth| {
-            let text = Expr::cust(format!(r#""b"."value" ->> {nth}"#));
-            match backend {
-                DbBackend::Sqlite => text,
-                _ => text.cast_as("timestamptz"),
-            }
-        });
-        let mut rows = Query::select();
-        rows.from(E::default())
-            .cond_where(asked::<E>(scope, backend, self.filter))
-            .and_where(self.by.into_expr().gte(start))
-            .and_where(self.by.into_expr().lt(end));
-        match self.place {
-            Place::Everywhere => {}
-            Place::Each(column, keys) => {
-                rows.and_where(column.into_expr().eq(Keys::new(backend, keys).each()));
-            }
-            Place::EachProperty(column, keys) => {
-                let buildings = Query::select()
-                    .expr(building::Column::Id.into_expr())
-                    .from(building::Entity)
-                    .and_where(
-                        building::Column::PropertyId
-                            .into_expr()
-                            .eq(Keys::new(backend, keys).each()),
-                    )
-                    .take();
-                rows.and_where(column.into_expr().in_subquery(buildings));
-            }
-        }
-        rows
-    }
-
-    /// Runs what is told of the rows of one place and stretch for all of them.
-    async fn run<T: DeserializeOwned>(
-        &self,
-        connection: &impl ConnectionTrait,
-        inner: SelectStatement,
-    ) -> Result<Found<T>, DbErr> {
-        let is_idle = matches!(self.place, Place::Each(_, []) | Place::EachProperty(_, []));
-        if is_idle || self.intervals.is_empty() {
-            return Ok(Found::new());
-        }
-        let backend = connection.get_database_backend();
-        let mut outer = match self.place {
-            Place::Everywhere => Query::select(),
-            Place::Each(_, keys) | Place::EachProperty(_, keys) => {
-                Keys::new(backend, keys).select()
-            }
-        };
-        let intervals = Expr::val(self.literal());
-        let intervals = match backend {
-            DbBackend::Sqlite => Func::cust("json_each").arg(intervals),
-            _ => Func::cust("json_array_elements").arg(intervals.cast_as("json")),
-        };
-        outer
-            .expr_as(Expr::cust(r#""b"."value" ->> 2"#), "nth")
-            .expr_as(Expr::SubQuery(None, Box::new(inner.into())), "told")
-            .from_function(intervals, "b");
-        let mut found = Found::new();
-        for row in connection.query_all(&outer).await? {
-            let place = match self.place {
-                Place::Everywhere => Uuid::nil(),
-                _ => row.try_get("", "parent_")?,
-            };
-            let nth: String = row.try_get("", "nth")?;
-            let told: Option<String> = row.try_get("", "told")?;
-            let read = |error| DbErr::Custom(format!("statistics cannot be read: {error}"));
-            let told = serde_json::from_str(told.as_deref().unwrap_or("null")).map_err(read)?;
-            found.insert((place, nth.parse().unwrap_or_default()), told);
-        }
-        Ok(found)
-    }
-
-    /// The stretches as one parameter, their times as they are stored.
-    fn literal(&self) -> String {
-        let text = |time: chrono::DateTime<chrono::Utc>| {
-            time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false)
-        };
-        let intervals = self.intervals.iter().enumerate();
-        let each = intervals.map(|(nth, interval)| {
-            serde_json::json!([text(interval.start), text(interval.end), nth.to_string()])
-        });
-        serde_json::Value::from_iter(each).to_string()
-    }
-}
-
-/// The sum of `what` of the rows for which `condition` holds.
-fn sum_where(condition: Condition, what: Expr) -> Expr {
-    let case = CaseStatement::new()
-        .case(condition, what)
-        .finally(Expr::cust("0"));
-    let case: Expr = case.into();
-    let sum = Func::sum(case);
-    Func::coalesce([sum.into(), Expr::cust("0")]).into()
-}
-
-/// Whole seconds from one time of a row to another, none when they run backward.
-fn seconds<C: ColumnTrait>(backend: DbBackend, length: &Length<C>) -> Expr {
-    let second = |column: C| -> Expr {
-        match backend {
-            // The fraction is cut off before SQLite can round it; stored times are all in UTC.
-            DbBackend::Sqlite => {
-                let cut = Func::cust("substr").args([
-                    column.into_expr(),
-                    Expr::cust("1"),
-                    Expr::cust("19"),
-                ]);
-                Func::cust("unixepoch").arg(cut).into()
-            }
-            _ => {
-                let cut = Func::cust("date_part").args([
-                    Expr::cust("'epoch'"),
-                    Func::cust("date_trunc")
-                        .args([Expr::cust("'second'"), column.into_expr()])
-                        .into(),
-                ]);
-                Expr::from(cut).cast_as("bigint")
-            }
-        }
-    };
-    let passed = second(length.until).sub(second(length.from));
-    let most = match backend {
-        DbBackend::Sqlite => "max",
-        _ => "greatest",
-    };
-    Func::cust(most).args([passed, Expr::cust("0")]).into()
-}
-
-/// `expressions` as one text that is a JSON array.
-fn array(backend: DbBackend, expressions: impl IntoIterator<Item = Expr>) -> Expr {
-    let name = match backend {
-        DbBackend::Sqlite => "json_array",
-        _ => "json_build_array",
-    };
-    Expr::from(Func::cust(name).args(expressions)).cast_as("text")
 }

@@ -1,195 +1,32 @@
-//! Statistics: the period of a question, what of the numbers is selected, and one statement for each sort of them, however
-//! many places and stretches of time there are.
+//! Statistics: one statement for each sort of numbers, however many places and stretches of time there are.
+
+mod measured;
+mod wanted;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{InputType, OutputType};
-use chrono::{DateTime, Utc};
+use async_graphql::InputType;
 use uuid::Uuid;
 
-use super::noun::{Column, Listed};
+use super::noun::Column;
 use super::{Loader, relations};
-use crate::domain::filter::{Filter, Operand, Test};
-use crate::domain::key::Key;
-use crate::domain::statistics::read::{self, Place, Question};
-use crate::domain::statistics::{Asked, Interval, Length, Period, Unfit, zone};
-use crate::graphql::enums::Bucket;
+use crate::domain::filter::Filter;
+use crate::domain::statistics::read::{self, Question};
+use crate::domain::statistics::{Asked, Interval, Period, Unfit};
 use crate::graphql::error::Fault;
 use crate::graphql::expand::{self, Members};
 use crate::graphql::filter::FilterInput;
 use crate::graphql::limits::Limit;
-use crate::graphql::moment::Moment;
-use crate::graphql::object::{self, Found, Frame, Sheet, Statistics};
+use crate::graphql::object::{Found, Frame, Sheet, Statistics};
 use crate::graphql::selection::Selected;
 use crate::graphql::slot::{Fetched, Slots};
 
+pub(in crate::graphql) use measured::{Measured, Spot, asked};
+use wanted::Wanted;
+
 /// What of a filter the numbers add to it: they have to be asked for with it.
 const OWN_VALUES: usize = 40;
-
-/// Everywhere is one place.
-static EVERYWHERE: [Uuid; 1] = [Uuid::nil()];
-
-/// A noun of which there are statistics.
-pub(in crate::graphql) trait Measured: Listed {
-    /// A number of its rows.
-    type Number: Copy + PartialEq + Send + Sync + 'static;
-    /// The numbers of one stretch of time.
-    type Numbers: OutputType;
-    /// The statistics of a period.
-    type Statistics: OutputType + 'static;
-
-    /// The time by which a row belongs to a period.
-    const BY: Column<Self>;
-    /// The building that a row is in.
-    const BUILDING: Column<Self>;
-    /// The zone that a row is in.
-    const ZONE: Column<Self>;
-    /// What a filter asks for the property of the building.
-    const PROPERTY: Column<Self>;
-    /// The words that rows are counted by, where they are; the field that shows it.
-    const WORDS: Option<(&'static str, Column<Self>)>;
-
-    /// The numbers that a field shows.
-    fn numbers(field: &str) -> Vec<Self::Number>;
-    /// Which rows a number counts.
-    fn rows(number: Self::Number, now: DateTime<Utc>) -> Filter<Column<Self>>;
-    /// The response time.
-    fn response() -> Length<Column<Self>>;
-    /// The resolution time.
-    fn resolution() -> Length<Column<Self>>;
-    /// Whether a filter asks for what is otherwise left out.
-    fn is_kind_asked(filter: &Filter<Column<Self>>) -> bool;
-    /// The statistics with these numbers.
-    fn statistics(
-        period: &Period,
-        asked: &Asked,
-        whole: Sheet<Self::Number>,
-        buckets: Vec<Sheet<Self::Number>>,
-    ) -> Self::Statistics;
-}
-
-/// Where things are counted.
-#[derive(Clone, Copy)]
-pub(in crate::graphql) enum Spot<'a> {
-    /// Everywhere.
-    Everywhere,
-    /// In each of these buildings.
-    Buildings(&'a [Uuid]),
-    /// In each of these zones.
-    Zones(&'a [Uuid]),
-    /// In the buildings of each of these properties.
-    Properties(&'a [Uuid]),
-}
-
-impl<'a> Spot<'a> {
-    fn places(self) -> &'a [Uuid] {
-        match self {
-            Self::Everywhere => &EVERYWHERE,
-            Self::Buildings(ids) | Self::Zones(ids) | Self::Properties(ids) => ids,
-        }
-    }
-
-    fn place<T: Measured>(self) -> Place<'a, Column<T>> {
-        match self {
-            Self::Everywhere => Place::Everywhere,
-            Self::Buildings(ids) => Place::Each(T::BUILDING, ids),
-            Self::Zones(ids) => Place::Each(T::ZONE, ids),
-            Self::Properties(ids) => Place::EachProperty(T::BUILDING, ids),
-        }
-    }
-
-    /// What a filter asks for one of the places.
-    fn question<T: Measured>(self, id: Uuid) -> Filter<Column<T>> {
-        let is = |column| Filter::Is(column, Test::Eq(Operand::Key(Key::Id(id))));
-        match self {
-            Self::Everywhere => Filter::default(),
-            Self::Buildings(_) => is(T::BUILDING),
-            Self::Zones(_) => is(T::ZONE),
-            Self::Properties(_) => is(T::PROPERTY),
-        }
-    }
-}
-
-/// What the three arguments of statistics ask for.
-pub(in crate::graphql) fn asked(
-    period: Option<object::Period>,
-    bucket: Option<Bucket>,
-    time_zone: Option<String>,
-    now: DateTime<Utc>,
-) -> Result<Asked, Fault> {
-    let period = period.unwrap_or_default();
-    let fixed = |moment: Option<Moment>| match moment?.0.at(now) {
-        Operand::Key(Key::Time(time)) => Some(time),
-        _ => None,
-    };
-    let zone = zone(time_zone.as_deref().unwrap_or("UTC")).ok_or_else(|| {
-        Fault::input("timeZone: not a name of the IANA time zone database, such as Europe/Berlin")
-    })?;
-    Ok(Asked {
-        from: fixed(period.from),
-        to: fixed(period.to),
-        bucket: bucket.map(Into::into),
-        zone,
-    })
-}
-
-/// What of the numbers is selected.
-struct Wanted<T: Measured> {
-    whole: bool,
-    buckets: bool,
-    numbers: Vec<T::Number>,
-    lengths: bool,
-    response: bool,
-    resolution: bool,
-    words: bool,
-}
-
-impl<T: Measured> Wanted<T> {
-    fn of(selected: &Selected<'_>) -> Self {
-        let statistics = <T::Statistics as OutputType>::type_name();
-        let numbers = <T::Numbers as OutputType>::type_name();
-        let selection = selected.selection();
-        let [whole, buckets] = ["whole", "buckets"].map(|part| selection.has(&statistics, part));
-        let below = selection
-            .below(&statistics, "whole")
-            .and(selection.below(&statistics, "buckets"));
-        let mut wanted = Self {
-            whole,
-            buckets,
-            numbers: Vec::new(),
-            lengths: false,
-            response: false,
-            resolution: false,
-            words: false,
-        };
-        for field in below.on(&numbers) {
-            let name = field.name();
-            for number in T::numbers(name) {
-                if !wanted.numbers.contains(&number) {
-                    wanted.numbers.push(number);
-                }
-            }
-            // Averages are of the same statement as the counts; percentiles are asked for only where they are shown.
-            let ranks = || {
-                let length = field.selection();
-                length.has("Length", "median") || length.has("Length", "p90")
-            };
-            match name {
-                "responseSeconds" => {
-                    wanted.lengths = true;
-                    wanted.response |= ranks();
-                }
-                "resolutionSeconds" => {
-                    wanted.lengths = true;
-                    wanted.resolution |= ranks();
-                }
-                name => wanted.words |= T::WORDS.is_some_and(|(field, _)| field == name),
-            }
-        }
-        wanted
-    }
-}
 
 impl<'a> Loader<'a> {
     /// The statistics of each place, for the fields `statistics` of their objects.
@@ -255,6 +92,23 @@ impl<'a> Loader<'a> {
         Ok((asked, period))
     }
 
+    /// What the filter of a field means, and what of it stands in the filters that open its numbers.
+    fn narrowing<T: Measured>(
+        &self,
+        selected: &Selected<'a>,
+    ) -> Result<(Filter<Column<T>>, Members), Fault> {
+        let Some(given) = selected.argument::<Option<T::Filter>>("filter")? else {
+            return Ok((Filter::default(), Members::new()));
+        };
+        let given = given.fixed(self.now);
+        let written = expand::given(given.to_value());
+        // What opens a number has this filter in its `and`, and a few values beside.
+        let filter = given.meaning_within(1, OWN_VALUES)?;
+        let is_empty = written.as_object().is_none_or(|members| members.is_empty());
+        let and = (!is_empty).then(|| ("and".to_owned(), serde_json::json!([written])));
+        Ok((filter, and.into_iter().collect()))
+    }
+
     /// The statistics of each place, in the order of the places.
     async fn measured<T: Measured>(
         &'a self,
@@ -264,21 +118,7 @@ impl<'a> Loader<'a> {
         period: &Period,
     ) -> Result<Vec<Fetched>, Fault> {
         let wanted = Wanted::<T>::of(selected);
-        let given: Option<T::Filter> = selected.argument("filter")?;
-        let mut base = Members::new();
-        let mut filter = Filter::default();
-        if let Some(given) = given {
-            let given = given.fixed(self.now);
-            // What opens a number has this filter in its `and`, and a few values beside.
-            let written = expand::given(given.to_value());
-            filter = given.meaning_within(1, OWN_VALUES)?;
-            if written
-                .as_object()
-                .is_some_and(|members| !members.is_empty())
-            {
-                base.insert("and".to_owned(), serde_json::json!([written]));
-            }
-        }
+        let (filter, base) = self.narrowing::<T>(selected)?;
         let unasked = T::unasked(&filter);
         let is_kind_asked = T::is_kind_asked(&filter);
         let mut all = vec![Filter::All(vec![unasked, filter.at(self.now)])];
