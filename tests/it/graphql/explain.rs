@@ -22,7 +22,9 @@ pub fn tests() -> Vec<Case> {
 }
 
 /// Filters that leave the rows of one thing only: those are found by an index and sorted.
-const OF_ONE_THING: [(&str, &str); 5] = [
+const OF_ONE_THING: [(&str, &str); 7] = [
+    ("incidents", "property"),
+    ("tasks", "property"),
     ("tasks", "reference"),
     ("zones", "name"),
     ("activities", "zone"),
