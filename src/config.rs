@@ -230,6 +230,9 @@ pub struct Feed {
     pub buffer: usize,
     /// How often a quiet subscription gets a heartbeat that carries the cursor, in milliseconds.
     pub heartbeat_milliseconds: u32,
+    /// Whether this server tells by itself when a deadline comes near or is missed. Of several servers on a database one
+    /// is enough; more of them tell nothing twice.
+    pub notices: bool,
 }
 
 /// How long what is kept. Without an age it is kept for ever.
@@ -345,6 +348,7 @@ impl Default for Feed {
             poll_milliseconds: 2_000,
             buffer: 4096,
             heartbeat_milliseconds: 20_000,
+            notices: true,
         }
     }
 }

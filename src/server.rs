@@ -29,7 +29,7 @@ use crate::domain::database::Database;
 use crate::domain::oauth::standing::Standing;
 use crate::domain::operator::Operator;
 use crate::domain::writer::{Clock, Limits, Writer};
-use crate::domain::{migrate, operator};
+use crate::domain::{migrate, operator, search};
 use crate::feed::{self, Tail};
 use crate::graphql::document::Documents;
 use crate::graphql::{Schema, limits};
@@ -119,6 +119,9 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         .context("the database")?;
     let applied = migrate::up(&database).await.context("the migrations")?;
     tracing::info!(?applied, "the schema is up to date");
+    search::document::bring_into_line(&database)
+        .await
+        .context("the words to search by")?;
     let declared = intake::declared(&config);
     if operator::import(&database, &declared, clock())
         .await
@@ -214,11 +217,10 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         tokio::spawn(prune::keep_at_it(database.clone(), ages, every, clock))
     });
 
-    let noticing = tokio::spawn(notices::keep_at_it(
-        database.clone(),
-        Arc::clone(&clock),
-        noticed,
-    ));
+    let noticing = config.feed.notices.then(|| {
+        let (database, clock) = (database.clone(), Arc::clone(&clock));
+        tokio::spawn(notices::keep_at_it(database, clock, noticed))
+    });
 
     let (stop, stopping) = watch::channel(false);
     let (matrix, urgent) = gates;
@@ -315,7 +317,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
             reloading,
             pruning,
             Some(watching_displays),
-            Some(noticing),
+            noticing,
         ];
         for task in tasks.into_iter().flatten() {
             task.abort();

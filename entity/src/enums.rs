@@ -327,3 +327,35 @@ pub enum Declarer {
     /// An operator, by a mutation.
     Operator,
 }
+
+/// What can be found by words.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    EnumIter,
+    DeriveActiveEnum,
+    Serialize,
+    Deserialize,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Searched {
+    /// A building, by its name.
+    Building,
+    /// A zone, by its name.
+    Zone,
+    /// An incident, by its name and description.
+    Incident,
+    /// A task, by its name and description, and by the notes on it and on its status changes.
+    Task,
+}

@@ -23,6 +23,7 @@ pub mod oauth_revoked_token;
 pub mod place_link;
 pub mod property;
 pub mod quarantine;
+pub mod search;
 pub mod setting;
 pub mod site;
 pub mod status_change;
@@ -31,8 +32,8 @@ pub mod task;
 pub mod zone;
 
 pub use enums::{
-    ActivityKind, Declarer, Operation, Outcome, Priority, Source, StatusTypeName, TaskKind,
-    WorkState,
+    ActivityKind, Declarer, Operation, Outcome, Priority, Searched, Source, StatusTypeName,
+    TaskKind, WorkState,
 };
 pub use ids::{
     ActivityId, BuildingId, ChaseId, DeliveryId, IncidentId, LevelId, NoteId, PlaceLinkId,

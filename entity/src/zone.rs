@@ -1,6 +1,6 @@
 //! Table `zone`: a part of a building: a Matrix zone, or an Urgent site below a building.
 
-use crate::{BuildingId, Json, LevelId, SetBy, SiteId, Source, ZoneId};
+use crate::{BuildingId, Json, LevelId, SetBy, SiteId, Source, TaskId, ZoneId};
 use sea_orm::entity::prelude::*;
 
 /// One row of `zone`.
@@ -26,6 +26,12 @@ pub struct Model {
     pub status: Option<String>,
     /// When Matrix removed it; it stays in history.
     pub removed_at: Option<DateTimeUtc>,
+    /// When the latest completed task in it ended; told anew with each batch that changes it.
+    pub last_cleaned_at: Option<DateTimeUtc>,
+    /// That task.
+    pub last_cleaning_task_id: Option<TaskId>,
+    /// How many open incidents it has; told anew with each batch that changes it.
+    pub open_incident_count: i32,
     /// Which fact set which field.
     pub set_by: Json<SetBy>,
 }

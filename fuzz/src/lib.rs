@@ -15,8 +15,8 @@ use caretaker::http::webhook::ProxyHeader;
 use caretaker::http::webhook::caller::address;
 use caretaker::ingest::proof::bearer::Issuer;
 use caretaker::ingest::proof::{
-    Basic, Bearer, GRACE, Hmac, HubKey, Login, MARKER, Password, Presented, Proof, Sas, Scheme,
-    SigV4, Step, Target, Token, TopicKey,
+    Basic, Bearer, GRACE, Hmac, HubKey, Login, MARKER, Password, Presented, Proof, Refused, Sas,
+    Scheme, SigV4, Step, Target, Token, TopicKey,
 };
 use caretaker::ingest::receive;
 use caretaker::jwt::keys::Keys;
@@ -201,9 +201,11 @@ pub fn sigv4(bytes: &[u8]) {
 
 /// A key set that is at hand when the first line of the input is none.
 const KEYS: &[u8] = br#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"d","x":"6kpsY-KcUgq-9VB7Ey7F-ZVHdq6-vnuSQh7qaRRG0iw"}]}"#;
+/// What the holder of the private key of [`KEYS`] signed for us; some seeds show it where it is not to pass.
+const SIGNED: &str = "eyJhbGciOiJFZERTQSIsImtpZCI6ImQifQ.eyJpc3MiOiJodHRwczovL2xvZ2luLmV4YW1wbGUvIiwiYXVkIjoiaHR0cHM6Ly9jYXJldGFrZXIuZXhhbXBsZSIsImlhdCI6MTcwMDAwMDAwMCwibmJmIjoxNzAwMDAwMDAwLCJleHAiOjE3MDAwMDA2MDB9.udX0p1SNwwVDszwEnoX22-aCoDIm8IT8hkStDKxrT6rvzwL4jwJEZMTWU6jKEPlsoTTKmIu6qdBxsf266-cRAg";
 
 /// The issuer's key set and the `Authorization` headers, one a line, as access tokens are read. Whatever keys an issuer
-/// has, and whatever a token says of itself: without the issuer's private key nothing passes.
+/// has, and whatever a token says of itself: nothing passes but what the issuer's private key signed, as it was signed.
 pub fn bearer(bytes: &[u8]) {
     let mut lines = lines(bytes);
     let set = Keys::given(lines.next().unwrap_or_default());
@@ -238,7 +240,15 @@ pub fn bearer(bytes: &[u8]) {
         issuers: vec![issuer],
         position: 1,
     };
-    prove(Scheme::Bearer(bearer), &call);
+    let is_signed = |header: &&[u8]| String::from_utf8_lossy(header).trim_end().ends_with(SIGNED);
+    let refused = ask(Scheme::Bearer(bearer), &call);
+    if refused.is_none()
+        && call.authorization.len() == 1
+        && call.authorization.iter().all(is_signed)
+    {
+        return;
+    }
+    check(refused);
 }
 
 /// The form and the `Authorization` headers, one a line, as the token endpoint reads them. What a client says of itself
@@ -343,13 +353,20 @@ fn text<'a>(lines: &mut impl Iterator<Item = &'a [u8]>) -> Option<&'a str> {
 }
 
 fn prove(scheme: Scheme, call: &Presented<'_>) {
+    check(ask(scheme, call));
+}
+
+fn ask(scheme: Scheme, call: &Presented<'_>) -> Option<Refused> {
     let proof = Proof::by(vec![scheme]);
     let asked = proof.prove(call, arrival()).now_or_never();
-    let refused = match asked.expect("nothing here is waited for") {
+    match asked.expect("nothing here is waited for") {
         Ok(Step::AfterBody(pending)) => proof.finish(pending, b"[]").err(),
         Ok(Step::Proven(_)) => None,
         Err(refused) => Some(refused),
-    };
+    }
+}
+
+fn check(refused: Option<Refused>) {
     let refused = refused.expect("a stranger passed");
     assert!(refused.claimed.is_none_or(|name| name == NAME));
     assert!(!refused.challenge.is_empty());

@@ -11,6 +11,8 @@ mod m20261122_5_replaced_token;
 mod m20261122_5_unfiled;
 mod m20261122_6_display_key;
 mod m20261122_7_sla;
+mod m20261122_8_cleaned;
+mod m20261122_8_search;
 mod m20261122_9_statistics;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager};
@@ -31,6 +33,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_5_unfiled::Migration),
             Box::new(m20261122_6_display_key::Migration),
             Box::new(m20261122_7_sla::Migration),
+            Box::new(m20261122_8_cleaned::Migration),
+            Box::new(m20261122_8_search::Migration),
             Box::new(m20261122_9_statistics::Migration),
         ]
     }

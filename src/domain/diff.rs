@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::row;
 
 /// Columns that tell how a row is kept and not what happened.
-const SILENT: [&str; 16] = [
+const SILENT: [&str; 19] = [
     "id",
     "set_by",
     "raw",
@@ -25,6 +25,9 @@ const SILENT: [&str; 16] = [
     "sla_risk_at",
     "first_ended_at",
     "last_open_at",
+    "last_cleaned_at",
+    "last_cleaning_task_id",
+    "open_incident_count",
 ];
 /// Columns that hold JSON text.
 const STRUCTURED: [&str; 6] = [

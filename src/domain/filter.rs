@@ -1,11 +1,13 @@
 //! What a list is narrowed by: one small language with two readings, as SQL and in memory, that mean exactly the same.
-//! It has two values only: a comparison with a field that is null is false, so its negation is true.
+//! It has two values only: a comparison with a field that is null is false, so its negation is true. A question to other
+//! rows ([`Among`]) has only the reading as SQL.
 
 use chrono::{DateTime, Months, TimeDelta, Utc};
-use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{ColumnTrait, ModelTrait};
 
 use super::key::Key;
+use super::relation::Among;
 
 /// A distance in time from now; negative ones lie in the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +94,16 @@ pub enum Filter<C> {
     Not(Box<Filter<C>>),
     /// A field answers a question with yes.
     Is(C, Test),
+    /// A field names one of the rows that this finds.
+    Among(C, Box<Among>),
+}
+
+/// How a filter is read as SQL for somebody.
+struct Reading<'a, C> {
+    /// Where a column is shown, if not everywhere; elsewhere it is null.
+    shown: &'a dyn Fn(C) -> Option<Condition>,
+    /// The rows that a question to others finds.
+    among: &'a dyn Fn(&Among) -> SelectStatement,
 }
 
 impl<C> Default for Filter<C> {
@@ -108,6 +120,29 @@ impl<C> Filter<C> {
             Self::Not(filter) => filter.values(),
             Self::Is(_, Test::In(keys)) => keys.len(),
             Self::Is(_, _) => 1,
+            Self::Among(_, among) => among.values(),
+        }
+    }
+
+    /// How many questions to other rows it holds, those within such questions included.
+    pub fn steps(&self) -> usize {
+        match self {
+            Self::All(filters) | Self::Any(filters) => filters.iter().map(Self::steps).sum(),
+            Self::Not(filter) => filter.steps(),
+            Self::Is(_, _) => 0,
+            Self::Among(_, among) => among.steps(),
+        }
+    }
+
+    /// The filters of tasks that are asked for among other things.
+    pub(super) fn tasks_mut(&mut self) -> Vec<&mut Filter<entity::task::Column>> {
+        match self {
+            Self::All(filters) | Self::Any(filters) => {
+                filters.iter_mut().flat_map(Self::tasks_mut).collect()
+            }
+            Self::Not(filter) => filter.tasks_mut(),
+            Self::Is(_, _) => Vec::new(),
+            Self::Among(_, among) => among.task_mut().into_iter().collect(),
         }
     }
 }
@@ -121,23 +156,41 @@ impl<C: ColumnTrait> Filter<C> {
             Self::Any(filters) => Self::Any(all(filters)),
             Self::Not(filter) => Self::Not(Box::new(filter.at(now))),
             Self::Is(column, test) => Self::Is(column, test.at(now)),
+            Self::Among(column, among) => Self::Among(column, Box::new(among.at(now))),
         }
     }
 
-    /// Its reading as SQL. Relative times must have been fixed with [`Filter::at`].
+    /// Its reading as SQL, without questions to other rows. Relative times must have been fixed with [`Filter::at`].
     pub fn to_condition(&self) -> Condition {
-        self.condition(&|_| None, false)
+        self.to_condition_where(&|_| None, &|_| {
+            Query::select().and_where(Expr::cust("1=0")).take()
+        })
     }
 
-    /// Its reading as SQL for somebody to whom a column is null unless the condition `shown` gives for it holds.
-    pub fn to_condition_where(&self, shown: &dyn Fn(C) -> Option<Condition>) -> Condition {
-        self.condition(shown, false)
+    /// Its reading as SQL for somebody to whom a column is null unless the condition `shown` gives for it holds, and for
+    /// whom questions to other rows find what `among` tells.
+    pub(super) fn to_condition_where(
+        &self,
+        shown: &dyn Fn(C) -> Option<Condition>,
+        among: &dyn Fn(&Among) -> SelectStatement,
+    ) -> Condition {
+        self.condition(&Reading { shown, among }, false)
     }
 
-    fn condition(&self, shown: &dyn Fn(C) -> Option<Condition>, negated: bool) -> Condition {
+    fn condition(&self, reading: &Reading<'_, C>, negated: bool) -> Condition {
         match self {
-            Self::Not(filter) => filter.condition(shown, !negated),
-            Self::Is(column, test) => match shown(*column) {
+            Self::Not(filter) => filter.condition(reading, !negated),
+            // What is not shown names nothing that is, so that it is in no such set.
+            Self::Among(column, among) => {
+                let (field, rows) = (column.into_expr(), (reading.among)(among));
+                let asked = if negated {
+                    field.not_in_subquery(rows)
+                } else {
+                    field.in_subquery(rows)
+                };
+                or_null(Condition::any().add(asked), *column, negated)
+            }
+            Self::Is(column, test) => match (reading.shown)(*column) {
                 None => test.condition(*column, negated),
                 Some(shown) => test.condition_where(*column, shown, negated),
             },
@@ -154,13 +207,14 @@ impl<C: ColumnTrait> Filter<C> {
                     Condition::any()
                 };
                 filters.iter().fold(start, |sum, filter| {
-                    sum.add(filter.condition(shown, negated))
+                    sum.add(filter.condition(reading, negated))
                 })
             }
         }
     }
 
-    /// Its reading in memory. Relative times must have been fixed with [`Filter::at`].
+    /// Its reading in memory, without questions to other rows: those find nothing there. Relative times must have been
+    /// fixed with [`Filter::at`].
     pub fn matches<M>(&self, row: &M) -> bool
     where
         M: ModelTrait,
@@ -171,10 +225,11 @@ impl<C: ColumnTrait> Filter<C> {
             Self::Any(filters) => filters.iter().any(|filter| filter.matches(row)),
             Self::Not(filter) => !filter.matches(row),
             Self::Is(column, test) => test.holds(&row.get(*column).into()),
+            Self::Among(_, _) => false,
         }
     }
 
-    /// Whether a field is asked for anywhere.
+    /// Whether a field of its own is asked for anywhere.
     pub fn mentions(&self, wanted: C) -> bool {
         match self {
             Self::All(filters) | Self::Any(filters) => {
@@ -182,6 +237,7 @@ impl<C: ColumnTrait> Filter<C> {
             }
             Self::Not(filter) => filter.mentions(wanted),
             Self::Is(column, _) => column.as_str() == wanted.as_str(),
+            Self::Among(_, _) => false,
         }
     }
 }

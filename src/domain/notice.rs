@@ -99,15 +99,14 @@ pub async fn give(database: &Database, mark: &mut Mark, now: DateTime<Utc>) -> R
     let (passed, through) = passed(&database.feed, mark.time, now).await?;
     incidents.extend(passed);
     let is_more = touched.is_more || through < now;
-    // What facts have just changed is judged by the same time as what merely passed.
     let reached = Mark {
         seq: touched.through,
         time: through,
         stored: mark.stored,
     };
-    let notices = notices(&incidents, through);
+    let due = notices(&incidents, now);
     let is_far = reached.seq - reached.stored >= STRIDE;
-    if notices.is_empty() && !is_far {
+    if due.is_empty() && !is_far {
         *mark = reached;
         return Ok(Step {
             is_news: false,
@@ -116,7 +115,11 @@ pub async fn give(database: &Database, mark: &mut Mark, now: DateTime<Utc>) -> R
     }
     let transaction = batch::begin(database).await?;
     let recorded_at = batch::recorded_at(&transaction, now).await?;
-    let rows = news(&transaction, notices, recorded_at).await?;
+    // Looked at again under the lock: what is completed in the meantime is not said to be late.
+    let ids: Vec<Uuid> = due.iter().map(|row| row.subject_id).collect();
+    let incidents =
+        bulk::rows::<incident::Entity>(&transaction, "id IN {0}", &[Keys::Uuids(&ids)]).await?;
+    let rows = news(&transaction, notices(&incidents, now), recorded_at).await?;
     bulk::write::<activity::Entity>(&transaction, &rows, &["seq"], Existing::Keep).await?;
     let value =
         serde_json::to_string(&reached).map_err(|error| DbErr::Custom(error.to_string()))?;

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::filter::Filter;
 use super::page::{Order, Page, Slice};
+use super::relation::Among;
 use super::scope::{Reach, Scope, Scoped};
 pub(super) use keys::Keys;
 
@@ -51,13 +52,12 @@ pub(super) fn narrowed<E: Scoped>(
     backend: DbBackend,
     filter: &Filter<E::Column>,
 ) -> Condition {
-    match scope {
-        Scope::Operator | Scope::All => filter.to_condition(),
-        Scope::Claims(claims) => {
-            let reach = Reach::new(claims, backend);
-            filter.to_condition_where(&|column| E::shown(&reach, column))
-        }
-    }
+    let shown = |column| match scope {
+        Scope::Operator | Scope::All => None,
+        Scope::Claims(claims) => E::shown(&Reach::new(claims, backend), column),
+    };
+    let among = |among: &Among| among.rows(scope, backend);
+    filter.to_condition_where(&shown, &among)
 }
 
 /// One page of a list.

@@ -76,11 +76,14 @@ impl<Id: Copy + Ord + Hash, Row: Clone + PartialEq> Table<Id, Row> {
 
     /// The rows that are new or differ from what is stored, in the order of their ids.
     pub fn changed(&self) -> Vec<Row> {
-        self.rows
-            .iter()
-            .filter(|(id, row)| self.stored.get(id) != Some(row))
-            .map(|(_, row)| row.clone())
-            .collect()
+        self.differing().map(|(_, row)| row.clone()).collect()
+    }
+
+    /// The same, each after what is stored of it.
+    pub fn differing(&self) -> impl Iterator<Item = (Option<&Row>, &Row)> {
+        let rows = self.rows.iter();
+        let rows = rows.map(|(id, row)| (self.stored.get(id), row));
+        rows.filter(|(stored, row)| *stored != Some(row))
     }
 
     /// The stored rows that are gone.

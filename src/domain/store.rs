@@ -2,13 +2,15 @@
 
 use entity::{
     activity, activity_link, building, chase, incident, level, note, property, site, status_change,
-    task, zone,
+    task,
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use uuid::Uuid;
 
 use super::bulk::{self, Existing, Keys};
+use super::search::document::{self, Stale};
 use super::state::{LinkFrom, Rehomed, State, TimelineLink};
+use super::zone;
 
 /// Writes what differs between `state` and what it was loaded from, and appends `activities` in their order. Gives how
 /// many entries timelines got of what was filed before.
@@ -38,7 +40,8 @@ pub async fn store(
     bulk::write::<site::Entity>(connection, &state.sites.changed(), &[], Existing::Replace).await?;
     bulk::write::<level::Entity>(connection, &state.levels.changed(), &[], Existing::Replace)
         .await?;
-    bulk::write::<zone::Entity>(connection, &state.zones.changed(), &[], Existing::Replace).await?;
+    bulk::write::<entity::zone::Entity>(connection, &state.zones.changed(), &[], Existing::Replace)
+        .await?;
     bulk::write::<incident::Entity>(
         connection,
         &state.incidents.changed(),
@@ -58,6 +61,8 @@ pub async fn store(
     bulk::write::<chase::Entity>(connection, &state.chases.changed(), &[], Existing::Replace)
         .await?;
     bulk::write::<activity::Entity>(connection, activities, &["seq"], Existing::Keep).await?;
+    zone::refresh(connection, state).await?;
+    document::refresh(connection, &Stale::of(state)).await?;
     let rehomed: Vec<Rehomed> = state.rehomed.iter().copied().collect();
     let links: Vec<TimelineLink> = state.links.iter().copied().collect();
     let adopted = rehome(connection, &rehomed).await?;
@@ -69,6 +74,8 @@ pub async fn store(
     delete(connection, "site", &sites).await?;
     let buildings: Vec<Uuid> = state.buildings.removed().iter().map(|id| id.0).collect();
     delete(connection, "building", &buildings).await?;
+    let gone = [zones, buildings].concat();
+    delete(connection, "search", &gone).await?;
     Ok(adopted + linked)
 }
 

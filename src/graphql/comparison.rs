@@ -178,6 +178,39 @@ impl Comparison for StringComparison {
     }
 }
 
+/// Compares a number.
+///
+/// What is null or left out is not asked.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct IntComparison {
+    /// The same.
+    eq: Option<i32>,
+    /// Another one.
+    neq: Option<i32>,
+    /// Less.
+    lt: Option<i32>,
+    /// Less or the same.
+    lte: Option<i32>,
+    /// More.
+    gt: Option<i32>,
+    /// More or the same.
+    gte: Option<i32>,
+}
+
+impl Comparison for IntComparison {
+    fn ask<C: ColumnTrait>(self, column: C) -> Result<Filter<C>, Fault> {
+        let key = |number: i32| Key::Int(number.into());
+        Questions::of(column)
+            .key(self.eq.map(key), Test::Eq)
+            .not(self.neq.map(key))
+            .key(self.lt.map(key), Test::Lt)
+            .key(self.lte.map(key), Test::Lte)
+            .key(self.gt.map(key), Test::Gt)
+            .key(self.gte.map(key), Test::Gte)
+            .all()
+    }
+}
+
 /// Compares a time.
 ///
 /// What is null or left out is not asked; for what has none use `isNull`.
@@ -219,28 +252,6 @@ impl Comparison for TimeComparison {
             gte: fix(self.gte),
             is_null: self.is_null,
         }
-    }
-}
-
-/// Compares the property that the building belongs to.
-///
-/// What is null or left out is not asked.
-#[derive(Clone, Debug, Default, InputObject)]
-pub struct PropertyComparison {
-    /// This one.
-    eq: Option<ID>,
-    /// One of these, at most 100.
-    r#in: Option<Vec<ID>>,
-}
-
-impl Comparison for PropertyComparison {
-    fn ask<C: ColumnTrait>(self, column: C) -> Result<Filter<C>, Fault> {
-        let key = |id: ID| id::decode_as(id::Kind::Property, &id).map(Key::Id);
-        let keys = |ids: Vec<ID>| ids.into_iter().map(key).collect::<Result<Vec<_>, _>>();
-        Questions::of(column)
-            .key(self.eq.map(key).transpose()?, Test::Eq)
-            .list(self.r#in.map(keys).transpose()?, false)?
-            .all()
     }
 }
 

@@ -4,11 +4,14 @@
 use std::sync::Arc;
 
 use async_graphql::indexmap::IndexMap;
+use async_graphql::parser::types::{Field, VariableDefinition};
 use async_graphql::registry::{Deprecation, MetaField, MetaInputValue, Registry};
-use async_graphql::{InputType, OutputType};
+use async_graphql::{InputType, OutputType, Positioned, VisitorContext};
 
 use super::connection::Connection;
+use super::filter::FilterInput as _;
 use super::plan::Listed;
+use super::relation;
 
 /// A field that leads to one object; null when there is none.
 pub(super) fn one<T: OutputType>(
@@ -45,7 +48,17 @@ pub(super) fn list<T: Listed>(
         argument::<Option<Vec<T::OrderBy>>>(registry, "orderBy", T::ORDER_HINT),
     ];
     arguments.extend(page_arguments(registry));
-    connection::<T>(registry, name, description, arguments)
+    let (name, mut field) = connection::<T>(registry, name, description, arguments);
+    field.compute_complexity = Some(|context, variables, field, below| {
+        let filter = context.param_value::<Option<T::Filter>>(variables, field, "filter", None);
+        // What cannot be read is refused when it is.
+        let filter = filter.ok().flatten();
+        let meaning = filter.and_then(|filter| filter.meaning().ok());
+        let asking = meaning.map_or(0, |meaning| relation::cost(&meaning));
+        let page = page_size(context, variables, field);
+        Ok(bounded(below.saturating_mul(page).saturating_add(asking)))
+    });
+    (name, field)
 }
 
 /// A list in a fixed order, with arguments of its own.
@@ -134,18 +147,27 @@ fn connection<T: OutputType>(
     let ty = <Arc<Connection<T>> as OutputType>::create_type_info(registry);
     let (name, mut field) = field(name, description, ty, arguments);
     field.compute_complexity = Some(|context, variables, field, below| {
-        // A variable without a value is an error here, and an argument that is not given elsewhere.
-        let size = |name| {
-            let size = context.param_value::<Option<i32>>(variables, field, name, None);
-            size.ok().flatten()
-        };
-        let size = size("first")
-            .or(size("last"))
-            .unwrap_or(super::plan::DEFAULT_PAGE);
-        let size = usize::try_from(size.clamp(1, super::plan::LARGEST_PAGE)).unwrap_or(1);
-        Ok(bounded(below.saturating_mul(size)))
+        let page = page_size(context, variables, field);
+        Ok(bounded(below.saturating_mul(page)))
     });
     (name, field)
+}
+
+/// How many elements a page has that is asked for.
+fn page_size(
+    context: &VisitorContext<'_>,
+    variables: &[Positioned<VariableDefinition>],
+    field: &Field,
+) -> usize {
+    // A variable without a value is an error here, and an argument that is not given elsewhere.
+    let size = |name| {
+        let size = context.param_value::<Option<i32>>(variables, field, name, None);
+        size.ok().flatten()
+    };
+    let size = size("first")
+        .or(size("last"))
+        .unwrap_or(super::plan::DEFAULT_PAGE);
+    usize::try_from(size.clamp(1, super::plan::LARGEST_PAGE)).unwrap_or(1)
 }
 
 fn page_arguments(registry: &mut Registry) -> [MetaInputValue; 4] {

@@ -47,6 +47,8 @@ where
             };
             asked::<F>(*column, name, value)
         }
+        // No number asks other rows.
+        Filter::Among(_, _) => None,
         Filter::Not(filter) => match &**filter {
             Filter::Is(column, Test::Eq(operand)) => {
                 asked::<F>(*column, "neq", key::<F>(*column, operand_key(operand)?)?)
@@ -146,11 +148,7 @@ where
         Key::Text(text) => text.as_str().into(),
         Key::Time(time) => time.to_rfc3339_opts(SecondsFormat::AutoSi, true).into(),
         Key::Id(id) => {
-            // What asks a site asks for the property of its building: `domain::property`.
-            let kind = match column.as_str() {
-                "site_id" => Kind::Property,
-                name => Kind::of_column(name)?,
-            };
+            let kind = Kind::of_column(column.as_str())?;
             id::encode(kind, *id).0.into()
         }
         Key::Null => return None,

@@ -5,14 +5,15 @@ use chrono::{DateTime, Utc};
 use entity::{activity, building, delivery, incident, property, task, zone};
 
 use super::comparison::{
-    ActivityKindComparison, BooleanComparison, Comparison, IdComparison, OperationComparison,
-    OutcomeComparison, PriorityComparison, PropertyComparison, SlaStateComparison,
+    ActivityKindComparison, BooleanComparison, Comparison, IdComparison, IntComparison,
+    OperationComparison, OutcomeComparison, PriorityComparison, SlaStateComparison,
     SourceComparison, StatusTypeComparison, StringComparison, TaskKindComparison, TimeComparison,
     WorkStateComparison,
 };
 use super::duration::Duration;
 use super::error::Fault;
 use super::limits::{DEEPEST_FILTER, Limit, WIDEST_FILTER};
+use super::relation;
 use crate::domain::filter::Filter;
 use crate::domain::{self, status_type};
 
@@ -43,16 +44,20 @@ pub trait FilterInput {
     where
         Self: Sized,
     {
-        let meaning = self.meaning_at(depth)?;
+        let level = Level {
+            depth,
+            is_related: false,
+        };
+        let meaning = self.meaning_at(level)?;
         Limit::Values.check(MOST_VALUES - values, meaning.values())?;
         Ok(meaning)
     }
 
-    /// What it means at a depth.
+    /// What it means where it stands.
     ///
     /// # Errors
     /// As [`FilterInput::meaning`].
-    fn meaning_at(self, depth: usize) -> Result<Filter<Self::Column>, Fault>;
+    fn meaning_at(self, level: Level) -> Result<Filter<Self::Column>, Fault>;
 
     /// The same with relative times fixed at `now`, but for those that say how something stands now.
     fn fixed(self, now: DateTime<Utc>) -> Self;
@@ -61,9 +66,41 @@ pub trait FilterInput {
     fn field_of(column: Self::Column) -> Option<&'static str>;
 }
 
+/// Where a filter stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Level {
+    /// Within how many others.
+    depth: usize,
+    /// Whether it asks for things that others lead to.
+    is_related: bool,
+}
+
+impl Level {
+    /// In an `and`, `or` or `not`.
+    fn deeper(self) -> Self {
+        Self {
+            depth: self.depth + 1,
+            ..self
+        }
+    }
+
+    /// In a question to things that others lead to, which leads on to no more things.
+    fn related(self) -> Result<Self, Fault> {
+        if self.is_related {
+            return Err(Fault::input(
+                "a filter of related things leads on to no further ones: one step is as far as filters go",
+            ));
+        }
+        Ok(Self {
+            is_related: true,
+            ..self.deeper()
+        })
+    }
+}
+
 fn combined<F: FilterInput>(
     filters: Option<Vec<F>>,
-    depth: usize,
+    level: Level,
 ) -> Result<Option<Vec<Filter<F::Column>>>, Fault> {
     let Some(filters) = filters else {
         return Ok(None);
@@ -71,7 +108,7 @@ fn combined<F: FilterInput>(
     Limit::Combined.check(WIDEST_FILTER, filters.len())?;
     let meanings = filters
         .into_iter()
-        .map(|filter| filter.meaning_at(depth + 1));
+        .map(|filter| filter.meaning_at(level.deeper()));
     meanings.collect::<Result<_, _>>().map(Some)
 }
 
@@ -79,12 +116,16 @@ macro_rules! filters {
     ($($(#[$doc:meta])* $name:ident of $noun:ident {
         $($(#[$field_doc:meta])* $field:ident: $comparison:ident = $column:ident,)+
         $(@ $(#[$derived_doc:meta])* $derived:ident: $question:ident = $meaning:path,)*
+        $(? $(#[$search_doc:meta])* $search:ident = $kind:ident,)?
+        $(& $(#[$related_doc:meta])* $related:ident: $other:ident = $own:ident among $set:ident($of:ident::$theirs:ident),)*
     })+) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, Default, InputObject)]
         pub struct $name {
             $($(#[$field_doc])* $field: Option<$comparison>,)+
             $($(#[$derived_doc])* $derived: Option<$question>,)*
+            $($(#[$search_doc])* $search: Option<String>,)?
+            $($(#[$related_doc])* $related: Option<Box<$other>>,)*
             /// All of these hold, at most 20.
             and: Option<Vec<$name>>,
             /// At least one of these holds, at most 20.
@@ -96,8 +137,8 @@ macro_rules! filters {
         impl FilterInput for $name {
             type Column = $noun::Column;
 
-            fn meaning_at(self, depth: usize) -> Result<Filter<Self::Column>, Fault> {
-                Limit::FilterDepth.check(DEEPEST_FILTER, depth)?;
+            fn meaning_at(self, level: Level) -> Result<Filter<Self::Column>, Fault> {
+                Limit::FilterDepth.check(DEEPEST_FILTER, level.depth)?;
                 let mut all = Vec::new();
                 $(if let Some(comparison) = self.$field {
                     all.push(comparison.ask($noun::Column::$column)?);
@@ -105,14 +146,21 @@ macro_rules! filters {
                 $(if let Some(question) = self.$derived {
                     all.push($meaning(question));
                 })*
-                if let Some(filters) = combined(self.and, depth)? {
+                $(if let Some(text) = self.$search {
+                    all.extend(relation::found($noun::Column::Id, entity::Searched::$kind, &text)?);
+                })?
+                $(if let Some(other) = self.$related {
+                    let asked = relation::$set($of::Column::$theirs, other.meaning_at(level.related()?)?);
+                    all.push(Filter::Among($noun::Column::$own, Box::new(asked)));
+                })*
+                if let Some(filters) = combined(self.and, level)? {
                     all.push(Filter::All(filters));
                 }
-                if let Some(filters) = combined(self.or, depth)? {
+                if let Some(filters) = combined(self.or, level)? {
                     all.push(Filter::Any(filters));
                 }
                 if let Some(filter) = self.not {
-                    all.push(Filter::Not(Box::new(filter.meaning_at(depth + 1)?)));
+                    all.push(Filter::Not(Box::new(filter.meaning_at(level.deeper())?)));
                 }
                 Ok(Filter::All(all))
             }
@@ -124,6 +172,8 @@ macro_rules! filters {
                 Self {
                     $($field: self.$field.map(|comparison| comparison.fixed(now)),)+
                     $($derived: self.$derived,)*
+                    $($search: self.$search,)?
+                    $($related: self.$related.map(|other| Box::new(other.fixed(now))),)*
                     and: self.and.map(all),
                     or: self.or.map(all),
                     not: self.not.map(|filter| Box::new(filter.fixed(now))),
@@ -155,6 +205,20 @@ filters! {
         property: IdComparison = PropertyId,
         /// Its name.
         name: StringComparison = Name,
+        ?
+        /// It has all of these words in its name. Case and diacritics do not count, nor does the order; a word of two letters and
+        /// more may be the beginning of a longer one. At most 20 words; a text without any asks nothing.
+        search = Building,
+        &
+        /// It belongs to such a property. This filter leads on to no further things.
+        in_property: PropertyFilter = PropertyId among properties(property::Id),
+        &
+        /// It has such an incident. This filter leads on to no further things.
+        has_incident: IncidentFilter = Id among incidents(incident::BuildingId),
+        &
+        /// It has such a task; incidents' own work orders are left out unless `kind` is asked for. This filter leads on to
+        /// no further things.
+        has_task: TaskFilter = Id among tasks(task::BuildingId),
     }
 
     /// Narrows a list of zones.
@@ -171,14 +235,31 @@ filters! {
         status: StringComparison = Status,
         /// When Matrix removed it: `{isNull: true}` are the zones that exist now.
         removed_at: TimeComparison = RemovedAt,
+        /// When the latest completed task in it ended, as `Zone.lastCleanedAt` says: `{lt: "-PT4H"}` are the zones that
+        /// were cleaned last more than four hours ago, `{isNull: true}` those that never were as far as is known.
+        last_cleaned_at: TimeComparison = LastCleanedAt,
+        /// How many open incidents it has, as `Zone.openIncidentCount` says, but without an upper limit.
+        open_incident_count: IntComparison = OpenIncidentCount,
+        ?
+        /// It has all of these words in its name. Case and diacritics do not count, nor does the order; a word of two letters and
+        /// more may be the beginning of a longer one. At most 20 words; a text without any asks nothing.
+        search = Zone,
+        &
+        /// It is in such a building. This filter leads on to no further things.
+        in_building: BuildingFilter = BuildingId among buildings(building::Id),
+        &
+        /// It has such an incident. This filter leads on to no further things.
+        has_incident: IncidentFilter = Id among incidents(incident::ZoneId),
+        &
+        /// It has such a task; incidents' own work orders are left out unless `kind` is asked for. This filter leads on to
+        /// no further things.
+        has_task: TaskFilter = Id among tasks(task::ZoneId),
     }
 
     /// Narrows a list of incidents.
     IncidentFilter of incident {
         /// The building it is in.
         building: IdComparison = BuildingId,
-        /// The property that its building belongs to.
-        property: PropertyComparison = SiteId,
         /// The zone it is in.
         zone: IdComparison = ZoneId,
         /// What reported it: the kind of sensor, or the person's app, in the words of Matrix.
@@ -210,6 +291,20 @@ filters! {
         @
         /// It misses a deadline within this time from now if nothing more happens; none is missed yet.
         breaches_within: Duration = breaches_within,
+        ?
+        /// It has all of these words in its name and description. Case and diacritics do not count, nor does the order; a word of two letters and
+        /// more may be the beginning of a longer one. At most 20 words; a text without any asks nothing.
+        search = Incident,
+        &
+        /// It is in such a building. This filter leads on to no further things.
+        in_building: BuildingFilter = BuildingId among buildings(building::Id),
+        &
+        /// It is in such a zone. This filter leads on to no further things.
+        in_zone: ZoneFilter = ZoneId among zones(zone::Id),
+        &
+        /// Such a task was made for it; its own work order is left out unless `kind` is asked for. This filter leads on to
+        /// no further things.
+        has_work_order: TaskFilter = Id among tasks(task::IncidentId),
     }
 
     /// Narrows a list of tasks. Incidents' own work orders are left out unless `kind` is asked for.
@@ -230,8 +325,6 @@ filters! {
         priority: PriorityComparison = Priority,
         /// The building it is in.
         building: IdComparison = BuildingId,
-        /// The property that its building belongs to.
-        property: PropertyComparison = SiteId,
         /// The zone it is in.
         zone: IdComparison = ZoneId,
         /// The incident it belongs to.
@@ -248,9 +341,26 @@ filters! {
         started_at: TimeComparison = StartedAt,
         /// When it was done; Urgent tells none.
         completed_at: TimeComparison = CompletedAt,
+        /// How often it was chased.
+        chase_count: IntComparison = ChaseCount,
+        /// When it was chased last; `{isNull: true}` are the tasks that never were.
+        last_chased_at: TimeComparison = LastChasedAt,
         @
         /// Whether somebody still has to act, as `Task.isOpen` says.
         is_open: BooleanComparison = task_is_open,
+        ?
+        /// It has all of these words in its name and description, in the notes on it and on its status changes. Case and diacritics do not count, nor does the order; a word of two letters and
+        /// more may be the beginning of a longer one. At most 20 words; a text without any asks nothing.
+        search = Task,
+        &
+        /// It is in such a building. This filter leads on to no further things.
+        in_building: BuildingFilter = BuildingId among buildings(building::Id),
+        &
+        /// It is in such a zone. This filter leads on to no further things.
+        in_zone: ZoneFilter = ZoneId among zones(zone::Id),
+        &
+        /// It belongs to such an incident. This filter leads on to no further things.
+        of_incident: IncidentFilter = IncidentId among incidents(incident::Id),
     }
 
     /// Narrows the feed. What an activity is filed under is what was known when it was recorded. For a viewer with claims

@@ -24,6 +24,7 @@ pub mod object;
 pub mod order;
 pub mod plan;
 pub mod query;
+mod relation;
 mod request;
 mod response;
 mod schema;

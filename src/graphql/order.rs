@@ -67,6 +67,10 @@ orders! {
     ZoneOrder, ZoneOrderField of zone {
         /// Its name, by code point.
         Name,
+        /// When the latest completed task in it ended; as the greatest value, if none is known.
+        LastCleanedAt,
+        /// How many open incidents it has.
+        OpenIncidentCount,
     }
 
     /// By what incidents are sorted.
@@ -87,6 +91,10 @@ orders! {
         ReportedAt,
         /// When its Urgent status was reached.
         StatusAt,
+        /// How often it was chased.
+        ChaseCount,
+        /// When it was chased last; as the greatest value, if it never was.
+        LastChasedAt,
         /// When the latest activity on it happened.
         LastActivityAt,
     }

@@ -137,6 +137,8 @@ fn place(sites: &[SiteKey]) -> Declared {
 async fn no_statement_of_a_batch_walks_through_a_table(test: TestDatabase) -> anyhow::Result<()> {
     let mut database = Database::open(test.url(), 1).await?;
     migrate::up(&database).await?;
+    // All incidents are gone through once when the rule of their deadlines is first applied.
+    operator::import(&database, &operator::Declared::default(), now()).await?;
     let statements: Arc<Mutex<Vec<Statement>>> = Arc::default();
     let list = Arc::clone(&statements);
     database.writer.set_metric_callback(move |info| {

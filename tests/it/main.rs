@@ -47,6 +47,7 @@ mod rebuild;
 mod refusal;
 mod replay;
 mod scope;
+mod search;
 mod simulate;
 mod sla;
 mod statistics;
@@ -54,6 +55,7 @@ mod status_type;
 mod tls;
 mod urgent;
 mod writer;
+mod zone;
 
 use std::process::ExitCode;
 
@@ -96,6 +98,7 @@ fn main() -> ExitCode {
         ("refusal", refusal::tests()),
         ("replay", replay::tests()),
         ("scope", scope::tests()),
+        ("search", search::tests()),
         ("simulate", simulate::tests()),
         ("sla", sla::tests()),
         ("statistics", statistics::tests()),
@@ -104,5 +107,6 @@ fn main() -> ExitCode {
         ("urgent", urgent::tests()),
         ("nodes", nodes::tests()),
         ("writer", writer::tests()),
+        ("zone", zone::tests()),
     ])
 }

@@ -1,6 +1,6 @@
 //! Deadlines: how an incident stands to them as time passes, how lists ask for it, and what caretaker says by itself.
 
-use caretaker::config::{Sla, StartWithin};
+use caretaker::config::{Config, Sla, StartWithin};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
@@ -32,6 +32,11 @@ fn told(name: &str, task: &str, at: DateTime<Utc>, changes: Value) -> Value {
 
 fn assigned(task: &str, at: DateTime<Utc>) -> Value {
     told("INCIDENT_CREATED", task, at, json!({}))
+}
+
+/// With caretaker's own notices.
+fn telling(config: &mut Config) {
+    config.feed.notices = true;
 }
 
 fn seconds(seconds: i64) -> TimeDelta {
@@ -187,8 +192,8 @@ async fn a_notice_comes_when_its_time_has_come_and_only_once(
     database: TestDatabase,
 ) -> anyhow::Result<()> {
     let clock = TestClock::new();
-    let server = TestServer::start_at(&database, clock.clock(), |_| ()).await?;
-    let another = TestServer::start_at(&database, clock.clock(), |_| ()).await?;
+    let server = TestServer::start_at(&database, clock.clock(), telling).await?;
+    let another = TestServer::start_at(&database, clock.clock(), telling).await?;
     let mut feed = follow(&server, None).await?;
     feed.heartbeat().await?;
     let start = clock.now();
@@ -207,11 +212,11 @@ async fn a_notice_comes_when_its_time_has_come_and_only_once(
     another.stop().await?;
 
     // What is told stays told, and is told once: a new run looks at all of it again.
-    let server = TestServer::start_at(&database, clock.clock(), |_| ()).await?;
+    let server = TestServer::start_at(&database, clock.clock(), telling).await?;
     let mut feed = follow(&server, None).await?;
     feed.heartbeat().await?;
     let end = start.timestamp();
-    let moved = json!({"Meta": {"Start": end, "End": end + 1_030}});
+    let moved = json!({"Meta": {"Status": "ASSIGNED", "Start": end, "End": end + 1_030}});
     let moved = told("INCIDENT_ESCALATED", WORK, start + seconds(10), moved);
     server.push(json!([moved])).await?;
     heard(&mut feed, "SLA_BREACHED").await?;
@@ -225,7 +230,7 @@ async fn of_what_passed_while_nothing_ran_only_the_breach_is_told(
     database: TestDatabase,
 ) -> anyhow::Result<()> {
     let clock = TestClock::new();
-    let server = TestServer::start_at(&database, clock.clock(), |_| ()).await?;
+    let server = TestServer::start_at(&database, clock.clock(), telling).await?;
     let start = clock.now();
     let nobody = json!({"Meta": {"Status": "NOT_ASSIGNED"}});
     server
@@ -236,7 +241,7 @@ async fn of_what_passed_while_nothing_ran_only_the_breach_is_told(
         .await?;
     server.stop().await?;
     clock.advance(seconds(90_000));
-    let server = TestServer::start_at(&database, clock.clock(), |_| ()).await?;
+    let server = TestServer::start_at(&database, clock.clock(), telling).await?;
     let mut feed = follow(&server, Some(&first_cursor(&server).await?)).await?;
     heard(&mut feed, "SLA_BREACHED").await?;
     let breached = (

@@ -14,7 +14,7 @@ use crate::domain::fold::tests::history::{Saying, Step, histories};
 use crate::domain::id;
 use crate::domain::operator::{self, Declared, Operator, Undecided};
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "property",
     "building",
     "site",
@@ -25,6 +25,7 @@ const TABLES: [&str; 11] = [
     "status_change",
     "note",
     "chase",
+    "search",
     "place_link",
 ];
 /// What P2 promises of the activities.
@@ -55,7 +56,8 @@ async fn rows(database: &Database) -> BTreeMap<String, Vec<String>> {
     for table in TABLES {
         let columns = Statement::from_string(
             DbBackend::Sqlite,
-            format!("SELECT name FROM pragma_table_info('{table}')"),
+            // Numbers are given in the order of arrival.
+            format!("SELECT name FROM pragma_table_info('{table}') WHERE name <> 'seq'"),
         );
         let columns: Vec<String> = database
             .readers

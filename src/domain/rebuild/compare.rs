@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use entity::{
     ActivityId, ActivityKind, activity, activity_key, activity_link, building, chase, incident,
-    level, note, property, site, status_change, task, zone,
+    level, note, property, search, site, status_change, task, zone,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IdenStatic, Iterable, QueryFilter,
@@ -81,7 +81,7 @@ pub async fn compare<P: ConnectionTrait, R: ConnectionTrait>(
     }
     // Parents before children: foreign keys are checked at once.
     tables! {
-        property, building, site, level, zone, incident, task, status_change, note, chase,
+        property, building, site, level, zone, incident, task, status_change, note, chase, search,
     }
     activities(present, rebuilt, &mut difference, adopt.is_some()).await?;
     Ok(difference)

@@ -21,7 +21,8 @@ use crate::domain::{batch, id};
 const PORTION: usize = 1000;
 
 /// The tables, children before their parents.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
+    "search",
     "chase",
     "note",
     "status_change",

@@ -17,7 +17,8 @@ impl SlaState {
             Filter::Is(Column::SlaStartBy, Test::IsNull),
         ]);
         match self {
-            Self::NotApplicable => idle,
+            // Without a clock nothing can be missed: said for the index.
+            Self::NotApplicable => Filter::All(vec![idle, miss(Test::IsNull)]),
             Self::Met => Filter::All(vec![not(idle), miss(Test::IsNull)]),
             Self::Breached => miss(Test::Lt(after(TimeDelta::zero()))),
             Self::AtRisk => Filter::All(vec![ahead(), doubtful()]),

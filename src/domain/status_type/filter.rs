@@ -27,6 +27,12 @@ pub fn open() -> Filter<task::Column> {
     ])
 }
 
+/// Whether a filter of other things asks for the type of the status of tasks.
+pub fn asks_within<C>(filter: &mut Filter<C>) -> bool {
+    let mut tasks = filter.tasks_mut().into_iter();
+    tasks.any(|tasks| tasks.mentions(task::Column::StatusKey))
+}
+
 impl StatusTypes {
     /// The same filter with each question to the type put to the statuses themselves.
     pub fn settle(&self, filter: Filter<task::Column>) -> Filter<task::Column> {
@@ -40,8 +46,17 @@ impl StatusTypes {
                 not(no_status()),
                 self.statuses(&|status_type| test.holds(&type_key(status_type))),
             ]),
-            Filter::Is(column, test) => Filter::Is(column, test),
+            // A question to other things holds none to tasks: filters lead one step on.
+            other @ (Filter::Is(_, _) | Filter::Among(_, _)) => other,
         }
+    }
+
+    /// A filter of other things with the same done to the filters of tasks in it.
+    pub fn settle_within<C>(&self, mut filter: Filter<C>) -> Filter<C> {
+        for tasks in filter.tasks_mut() {
+            *tasks = self.settle(std::mem::take(tasks));
+        }
+        filter
     }
 
     /// The tasks whose status has a wanted type, tenant by tenant.

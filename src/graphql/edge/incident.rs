@@ -7,9 +7,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{edges, timeline};
-use crate::domain::filter::Filter;
 use crate::domain::page::Direction;
-use crate::domain::property;
 use crate::graphql::edge_field::{always, list, one};
 use crate::graphql::error::Fault;
 use crate::graphql::filter::IncidentFilter;
@@ -88,15 +86,4 @@ impl Listed for Incident {
         (incident::Column::ReportedAt, Direction::Descending);
     const ORDER_HINT: &'static str =
         "By what they are sorted, at most three fields; the latest reported first when not given.";
-
-    fn settled<'a>(
-        loader: &'a Loader<'a>,
-        filter: Filter<incident::Column>,
-    ) -> BoxFuture<'a, Result<Filter<incident::Column>, Fault>> {
-        use incident::Column::{BuildingId, SiteId};
-        Box::pin(async move {
-            let (scope, database) = (loader.scope, loader.database);
-            Ok(property::settle(scope, database, filter, SiteId, BuildingId).await?)
-        })
-    }
 }

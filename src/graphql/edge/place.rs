@@ -68,6 +68,7 @@ edges!(Zone, registry => [
     one::<Level>(registry, "level", "The floor it is on; null when none was told."),
     list::<Incident>(registry, "incidents", "The incidents in it."),
     list::<Task>(registry, "tasks", "The tasks in it."),
+    one::<Task>(registry, "lastCleaningTask", "The task that `lastCleanedAt` comes from; null when that is, or when the task lies outside what the viewer may see."),
     counted(registry, "openIncidentCount", "How many incidents in it somebody still has to act on"),
     statistics(registry),
     timeline(registry, "in this zone"),
@@ -344,6 +345,12 @@ impl Noun for Zone {
                         let keys: Vec<_> = keys.iter().map(|key| key.map(|key| key.0)).collect();
                         let column = level::Column::Id;
                         loader.one::<Level>(slots, aliases, column, &keys).await?;
+                    }
+                    "lastCleaningTask" => {
+                        let keys = rows.iter().map(|row| row.last_cleaning_task_id);
+                        let keys: Vec<_> = keys.map(|key| key.map(|key| key.0)).collect();
+                        let column = task::Column::Id;
+                        loader.one::<Task>(slots, aliases, column, &keys).await?;
                     }
                     "incidents" => {
                         let column = incident::Column::ZoneId;

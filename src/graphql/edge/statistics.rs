@@ -1,7 +1,8 @@
 //! Statistics: how they stand in the schema, and which numbers the fields of incidents and tasks show.
 
-use async_graphql::registry::{MetaField, Registry};
-use async_graphql::{InputType, OutputType};
+use async_graphql::parser::types::{Field, VariableDefinition};
+use async_graphql::registry::{MetaField, MetaInputValue, Registry};
+use async_graphql::{InputType, OutputType, Positioned, VisitorContext};
 use chrono::{DateTime, Utc};
 use entity::{incident, task};
 use std::sync::Arc;
@@ -13,12 +14,13 @@ use crate::domain::statistics::task::{self as tasks, Number as TaskNumber};
 use crate::domain::statistics::{Asked, Length, Period};
 use crate::graphql::edge_field::{argument, bounded, field};
 use crate::graphql::enums::Bucket;
-use crate::graphql::filter::{IncidentFilter, TaskFilter};
+use crate::graphql::filter::{FilterInput, IncidentFilter, TaskFilter};
 use crate::graphql::object::{
     self, Incident, IncidentNumbers, IncidentStatistics, Sheet, Statistics, Task, TaskNumbers,
     TaskStatistics,
 };
 use crate::graphql::plan::{Measured, asked};
+use crate::graphql::relation;
 
 /// What the statistics of one place cost beside their fields: each is an index range, however long.
 const PLACE_COST: usize = 50;
@@ -36,19 +38,37 @@ edges!(Statistics, registry => [
     ),
 ]);
 
-fn measured<S: OutputType, F: InputType>(
+fn measured<S: OutputType, F: FilterInput + InputType>(
     registry: &mut Registry,
     name: &str,
     description: &str,
 ) -> (String, MetaField) {
     let ty = <Arc<S> as OutputType>::create_type_info(registry);
     let filter = filter_argument::<F>(registry);
-    field(name, description, ty, vec![filter])
+    let (name, mut field) = field(name, description, ty, vec![filter]);
+    field.compute_complexity = Some(|context, variables, field, below| {
+        let asking = asking::<F>(context, variables, field);
+        Ok(bounded(below.saturating_add(asking)))
+    });
+    (name, field)
 }
 
-fn filter_argument<F: InputType>(
-    registry: &mut Registry,
-) -> async_graphql::registry::MetaInputValue {
+/// What the questions to other rows cost that the filter of a field asks.
+fn asking<F: FilterInput + InputType>(
+    context: &VisitorContext<'_>,
+    variables: &[Positioned<VariableDefinition>],
+    field: &Field,
+) -> usize {
+    let filter = context.param_value::<Option<F>>(variables, field, "filter", None);
+    // What cannot be read is refused when it is.
+    let meaning = filter
+        .ok()
+        .flatten()
+        .and_then(|filter| filter.meaning().ok());
+    meaning.map_or(0, |meaning| relation::cost(&meaning))
+}
+
+fn filter_argument<F: InputType>(registry: &mut Registry) -> MetaInputValue {
     argument::<Option<F>>(
         registry,
         "filter",
@@ -60,12 +80,15 @@ fn filter_argument<F: InputType>(
 pub(in crate::graphql) fn statistics(registry: &mut Registry) -> (String, MetaField) {
     let ty = <Arc<Statistics> as OutputType>::create_type_info(registry);
     let arguments = period_arguments(registry).into();
-    priced(field(
+    let (name, mut field) = field(
         "statistics",
         "Numbers of what was reported in it in a period. For a viewer who may see only some of what is in it, of that.",
         ty,
         arguments,
-    ))
+    );
+    field.compute_complexity =
+        Some(|context, variables, field, below| Ok(price(context, variables, field, below)));
+    (name, field)
 }
 
 /// A root field for the statistics of all that a viewer may see.
@@ -77,10 +100,16 @@ pub(in crate::graphql) fn all_statistics<T: Measured>(
     let ty = <Arc<T::Statistics> as OutputType>::create_type_info(registry);
     let mut arguments = vec![filter_argument::<T::Filter>(registry)];
     arguments.extend(period_arguments(registry));
-    priced(field(name, description, ty, arguments))
+    let (name, mut field) = field(name, description, ty, arguments);
+    field.compute_complexity = Some(|context, variables, field, below| {
+        let asking = asking::<T::Filter>(context, variables, field);
+        let below = below.saturating_add(asking);
+        Ok(price(context, variables, field, below))
+    });
+    (name, field)
 }
 
-fn period_arguments(registry: &mut Registry) -> [async_graphql::registry::MetaInputValue; 3] {
+fn period_arguments(registry: &mut Registry) -> [MetaInputValue; 3] {
     [
         argument::<Option<object::Period>>(
             registry,
@@ -102,26 +131,28 @@ fn period_arguments(registry: &mut Registry) -> [async_graphql::registry::MetaIn
     ]
 }
 
-/// Prices a field by how many stretches of time it is asked for.
-fn priced((name, mut field): (String, MetaField)) -> (String, MetaField) {
-    field.compute_complexity = Some(|context, variables, field, below| {
-        let period = context.param_value(variables, field, "period", None);
-        let bucket = context.param_value(variables, field, "bucket", None);
-        let zone = context.param_value(variables, field, "timeZone", None);
-        // What cannot be read is refused where it is asked; a price needs no clock but the machine's.
-        let now = Utc::now();
-        let asked = asked(
-            period.ok().flatten(),
-            bucket.ok().flatten(),
-            zone.ok().flatten(),
-            now,
-        );
-        let buckets = asked.map_or(0, |asked| asked.about(now)).min(MOST_PRICED);
-        let stretch = below.saturating_add(STRETCH_COST);
-        let price = stretch.saturating_mul(buckets + 1);
-        Ok(bounded(price.saturating_add(PLACE_COST)))
-    });
-    (name, field)
+/// The price of a field by how many stretches of time it is asked for.
+fn price(
+    context: &VisitorContext<'_>,
+    variables: &[Positioned<VariableDefinition>],
+    field: &Field,
+    below: usize,
+) -> usize {
+    let period = context.param_value(variables, field, "period", None);
+    let bucket = context.param_value(variables, field, "bucket", None);
+    let zone = context.param_value(variables, field, "timeZone", None);
+    // What cannot be read is refused where it is asked; a price needs no clock but the machine's.
+    let now = Utc::now();
+    let asked = asked(
+        period.ok().flatten(),
+        bucket.ok().flatten(),
+        zone.ok().flatten(),
+        now,
+    );
+    let buckets = asked.map_or(0, |asked| asked.about(now)).min(MOST_PRICED);
+    let stretch = below.saturating_add(STRETCH_COST);
+    let price = stretch.saturating_mul(buckets + 1);
+    bounded(price.saturating_add(PLACE_COST))
 }
 
 impl Measured for Incident {
@@ -132,7 +163,6 @@ impl Measured for Incident {
     const BY: incident::Column = incidents::BY;
     const BUILDING: incident::Column = incident::Column::BuildingId;
     const ZONE: incident::Column = incident::Column::ZoneId;
-    const PROPERTY: incident::Column = incident::Column::SiteId;
     const WORDS: Option<(&'static str, incident::Column)> =
         Some(("byKind", incident::Column::Kind));
 
@@ -191,7 +221,6 @@ impl Measured for Task {
     const BY: task::Column = tasks::BY;
     const BUILDING: task::Column = task::Column::BuildingId;
     const ZONE: task::Column = task::Column::ZoneId;
-    const PROPERTY: task::Column = task::Column::SiteId;
     const WORDS: Option<(&'static str, task::Column)> = None;
 
     fn numbers(field: &str) -> Vec<TaskNumber> {

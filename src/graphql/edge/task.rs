@@ -9,11 +9,9 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{edges, timeline};
-use crate::domain::filter::{Filter, Operand, Test};
-use crate::domain::key::Key;
+use crate::domain::filter::Filter;
 use crate::domain::page::{Direction, Order, Page, Slice};
-use crate::domain::table::ActiveEnum;
-use crate::domain::{property, read, status_type};
+use crate::domain::{read, status_type};
 use crate::graphql::edge_field::{always, costly, field, fixed, one};
 use crate::graphql::error::Fault;
 use crate::graphql::filter::TaskFilter;
@@ -23,6 +21,7 @@ use crate::graphql::object::{
 };
 use crate::graphql::order::TaskOrder;
 use crate::graphql::plan::{Listed, Loader, Noun, relations};
+use crate::graphql::relation::unasked_tasks;
 use crate::graphql::selection::{Selected, Selection};
 use crate::graphql::slot::Slots;
 
@@ -170,9 +169,6 @@ impl Listed for Task {
         filter: Filter<task::Column>,
     ) -> BoxFuture<'a, Result<Filter<task::Column>, Fault>> {
         Box::pin(async move {
-            use task::Column::{BuildingId, SiteId};
-            let (scope, database) = (loader.scope, loader.database);
-            let filter = property::settle(scope, database, filter, SiteId, BuildingId).await?;
             if !filter.mentions(task::Column::StatusKey) {
                 return Ok(filter);
             }
@@ -182,13 +178,7 @@ impl Listed for Task {
     }
 
     fn unasked(filter: &Filter<task::Column>) -> Filter<task::Column> {
-        if filter.mentions(task::Column::Kind) {
-            return Filter::default();
-        }
-        // Not a list of what is wanted: an engine would gather each kind by itself and sort, instead of reading in order.
-        let work = Key::Text(entity::TaskKind::IncidentWork.to_value());
-        let work = Filter::Is(task::Column::Kind, Test::Eq(Operand::Key(work)));
-        Filter::Not(Box::new(work))
+        unasked_tasks(filter)
     }
 }
 

@@ -37,6 +37,8 @@ pub enum Limit {
     Combined,
     /// Filters within filters.
     FilterDepth,
+    /// Words of one `search`.
+    SearchWords,
     /// Fields of one `orderBy`.
     Order,
     /// Elements of one page.
@@ -71,6 +73,7 @@ impl Limit {
             Self::Values => "max_values",
             Self::Combined => "combined_filters",
             Self::FilterDepth => "filter_depth",
+            Self::SearchWords => "search_words",
             Self::Order => "order",
             Self::Page => "page",
             Self::Buckets => "max_buckets",
@@ -101,6 +104,7 @@ impl Limit {
             Self::Values => format!("an argument holds at most {most} values in all"),
             Self::Combined => format!("`and` and `or` combine at most {most} filters"),
             Self::FilterDepth => format!("a filter nests at most {most} deep"),
+            Self::SearchWords => format!("a search has at most {most} words"),
             Self::Order => format!("a list is sorted by at most {most} fields"),
             Self::Page => format!("a page has at most {most} elements"),
             Self::Buckets => format!(

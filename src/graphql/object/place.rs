@@ -153,6 +153,10 @@ pub struct Zone {
     status: Option<String>,
     /// When Matrix removed it (UTC); null while it exists. A removed zone stays in history.
     removed_at: Option<DateTime<Utc>>,
+    /// When it was cleaned last (UTC): the latest end (Matrix: `AEnd`) of a completed task in it. Tasks that ended without
+    /// success do not count, nor do the work orders of incidents. Null when no such task is known, and always in an
+    /// Urgent site, since Urgent tells no end.
+    last_cleaned_at: Option<DateTime<Utc>>,
     #[graphql(skip)]
     pub(in crate::graphql) slots: Slots,
 }
@@ -166,6 +170,7 @@ impl Zone {
             name: row.name,
             status: row.status,
             removed_at: row.removed_at,
+            last_cleaned_at: row.last_cleaned_at,
             slots,
         }
     }

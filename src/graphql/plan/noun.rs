@@ -10,6 +10,7 @@ use super::Loader;
 use crate::domain::filter::Filter;
 use crate::domain::page;
 use crate::domain::scope::Scoped;
+use crate::domain::status_type;
 use crate::domain::table::{EntityTrait, ModelTrait};
 use crate::graphql::error::Fault;
 use crate::graphql::filter::FilterInput;
@@ -48,12 +49,19 @@ pub(in crate::graphql) trait Listed: Noun {
     /// What the argument `orderBy` says of itself.
     const ORDER_HINT: &'static str;
 
-    /// The same filter once the operator's tables have been asked what it needs of them.
+    /// The same filter once the operator's tables have been asked what it needs of them: here for the tasks that it asks
+    /// among other things.
     fn settled<'a>(
-        _loader: &'a Loader<'a>,
-        filter: Filter<Column<Self>>,
+        loader: &'a Loader<'a>,
+        mut filter: Filter<Column<Self>>,
     ) -> BoxFuture<'a, Result<Filter<Column<Self>>, Fault>> {
-        Box::pin(ready(Ok(filter)))
+        if !status_type::filter::asks_within(&mut filter) {
+            return Box::pin(ready(Ok(filter)));
+        }
+        Box::pin(async move {
+            let types = status_type::read::all(loader.scope, loader.database).await?;
+            Ok(types.settle_within(filter))
+        })
     }
 
     /// What a list leaves out unless its filter asks for it.

@@ -318,6 +318,9 @@ async fn fill(database: &Database, extent: &Extent) -> anyhow::Result<()> {
                 name: (nth > 0).then(|| format!("Zone {nth}")),
                 status: (nth == 0).then(|| "Occupied".to_owned()),
                 removed_at: (nth == 1).then(now),
+                last_cleaned_at: None,
+                last_cleaning_task_id: None,
+                open_incident_count: 0,
                 set_by: set_by(),
             };
             zone::Entity::insert(zone.clone().into_active_model())

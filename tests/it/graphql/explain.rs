@@ -18,13 +18,14 @@ pub fn tests() -> Vec<Case> {
         lists_of_many_parents_are_entered_by_parent,
         names_without_a_meaning_and_notes_without_a_task_are_found_by_index,
         an_index_serves_each_list_of_a_narrow_viewer,
+        an_index_serves_each_search,
+        an_index_serves_each_question_to_related_things,
     ]
 }
 
-/// Filters that leave the rows of one thing only: those are found by an index and sorted.
-const OF_ONE_THING: [(&str, &str); 7] = [
-    ("incidents", "property"),
-    ("tasks", "property"),
+/// Filters that leave the rows of one thing or of a short time: those are found by an index and sorted.
+const OF_ONE_THING: [(&str, &str); 6] = [
+    ("incidents", "breachesWithin"),
     ("tasks", "reference"),
     ("zones", "name"),
     ("activities", "zone"),
@@ -102,7 +103,11 @@ async fn an_index_serves_each_order_alone(test: TestDatabase) -> anyhow::Result<
     for (list, table, fields) in [
         ("properties", "property", ["CODE", "NAME"].as_slice()),
         ("buildings", "building", &["NAME"]),
-        ("zones", "zone", &["NAME"]),
+        (
+            "zones",
+            "zone",
+            &["NAME", "LAST_CLEANED_AT", "OPEN_INCIDENT_COUNT"],
+        ),
         (
             "incidents",
             "incident",
@@ -111,7 +116,13 @@ async fn an_index_serves_each_order_alone(test: TestDatabase) -> anyhow::Result<
         (
             "tasks",
             "task",
-            &["REPORTED_AT", "STATUS_AT", "LAST_ACTIVITY_AT"],
+            &[
+                "REPORTED_AT",
+                "STATUS_AT",
+                "LAST_ACTIVITY_AT",
+                "CHASE_COUNT",
+                "LAST_CHASED_AT",
+            ],
         ),
         ("deliveries", "delivery", &["RECEIVED_AT"]),
     ] {
@@ -160,6 +171,8 @@ async fn an_index_serves_each_filter_alone(test: TestDatabase) -> anyhow::Result
         ("zones", "zone", "name: {eq: \"x\"}".into()),
         ("zones", "zone", "status: {eq: \"x\"}".into()),
         ("zones", "zone", "removedAt: {isNull: true}".into()),
+        ("zones", "zone", "lastCleanedAt: {lt: \"-PT4H\"}".into()),
+        ("zones", "zone", "openIncidentCount: {gte: 3}".into()),
         (
             "incidents",
             "incident",
@@ -179,11 +192,6 @@ async fn an_index_serves_each_filter_alone(test: TestDatabase) -> anyhow::Result
         (
             "incidents",
             "incident",
-            format!("property: {{eq: {property}}}"),
-        ),
-        (
-            "incidents",
-            "incident",
             "assignedAt: {gte: \"-P7D\"}".into(),
         ),
         ("incidents", "incident", "startedAt: {gte: \"-P7D\"}".into()),
@@ -198,6 +206,16 @@ async fn an_index_serves_each_filter_alone(test: TestDatabase) -> anyhow::Result
             "incident",
             "completedAt: {gte: \"-P7D\"}".into(),
         ),
+        ("incidents", "incident", "slaState: {eq: ON_TRACK}".into()),
+        ("incidents", "incident", "slaState: {eq: AT_RISK}".into()),
+        ("incidents", "incident", "slaState: {eq: BREACHED}".into()),
+        ("incidents", "incident", "slaState: {eq: MET}".into()),
+        (
+            "incidents",
+            "incident",
+            "slaState: {eq: NOT_APPLICABLE}".into(),
+        ),
+        ("incidents", "incident", "breachesWithin: \"PT1H\"".into()),
         ("tasks", "task", "kind: {eq: SCHEDULED}".into()),
         ("tasks", "task", "tenant: {eq: \"acme\"}".into()),
         ("tasks", "task", "reference: {eq: \"1\"}".into()),
@@ -211,11 +229,12 @@ async fn an_index_serves_each_filter_alone(test: TestDatabase) -> anyhow::Result
         ("tasks", "task", "reportedAt: {gte: \"-P7D\"}".into()),
         ("tasks", "task", "statusAt: {gte: \"-P7D\"}".into()),
         ("tasks", "task", "priority: {eq: HIGH}".into()),
-        ("tasks", "task", format!("property: {{eq: {property}}}")),
         ("tasks", "task", "assignedAt: {gte: \"-P7D\"}".into()),
         ("tasks", "task", "startedAt: {gte: \"-P7D\"}".into()),
         ("tasks", "task", "dueAt: {lt: \"PT1H\"}".into()),
         ("tasks", "task", "completedAt: {gte: \"-P7D\"}".into()),
+        ("tasks", "task", "chaseCount: {gte: 2}".into()),
+        ("tasks", "task", "lastChasedAt: {gte: \"-P7D\"}".into()),
         ("activities", "activity", "kind: {eq: TASK_CHASED}".into()),
         (
             "activities",
@@ -267,6 +286,8 @@ async fn lists_of_many_parents_are_entered_by_parent(test: TestDatabase) -> anyh
     for query in [
         "{ buildings { nodes { incidents(first: 3) { totalCount nodes { id } } } } }",
         "{ buildings { nodes { incidents(first: 3, filter: {isOpen: {eq: true}}) { nodes { id } } } } }",
+        "{ buildings { nodes { openIncidentCount breachedCount } } }",
+        "{ zones { nodes { openIncidentCount } } }",
         "{ buildings { nodes { zones(first: 3) { nodes { id } } } } }",
         "{ zones { nodes { incidents(first: 3) { nodes { id } } tasks(first: 3) { nodes { id } } } } }",
         "{ incidents { nodes { workOrders { nodes { id } } } } }",
@@ -390,6 +411,73 @@ async fn an_index_serves_each_list_of_a_narrow_viewer(test: TestDatabase) -> any
                 for table in tables.iter().filter(|table| scans(&plan, table)) {
                     faults.push(format!("{name} {query} scans {table}\n{plan}\n"));
                 }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    estate.close().await;
+    Ok(())
+}
+
+async fn an_index_serves_each_search(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    for (list, table) in [
+        ("buildings", "building"),
+        ("zones", "zone"),
+        ("incidents", "incident"),
+        ("tasks", "task"),
+    ] {
+        for filter in [
+            "search: \"lamp\"",
+            "search: \"lamp b broken\"",
+            "not: {search: \"lamp\"}",
+            "or: [{search: \"lamp\"}, {search: \"broken\"}]",
+        ] {
+            let query = format!("{{ {list}(filter: {{{filter}}}) {{ nodes {{ id }} }} }}");
+            for plan in plans_with(&estate, &query, true).await? {
+                let is_found = match estate.database.backend() {
+                    DbBackend::Sqlite => {
+                        plan.contains(&format!("SCAN search_{table} VIRTUAL TABLE INDEX 0:M"))
+                            && plan.contains("SEARCH search USING INTEGER PRIMARY KEY")
+                    }
+                    _ => plan.contains(&format!("Bitmap Index Scan on search_{table}")),
+                };
+                let is_walked = filter.starts_with("search") && scans(&plan, table);
+                assert!(
+                    is_found && !scans(&plan, "search") && !is_walked,
+                    "{query}\n{plan}"
+                );
+            }
+        }
+    }
+    estate.close().await;
+    Ok(())
+}
+
+async fn an_index_serves_each_question_to_related_things(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let mut faults = Vec::new();
+    for (list, filter) in [
+        ("buildings", "inProperty: {code: {eq: \"p\"}}"),
+        ("buildings", "hasIncident: {state: {eq: STARTED}}"),
+        ("buildings", "hasTask: {tenant: {eq: \"acme\"}}"),
+        ("zones", "inBuilding: {name: {eq: \"x\"}}"),
+        ("zones", "hasIncident: {kind: {eq: \"x\"}}"),
+        ("zones", "hasTask: {state: {eq: STARTED}}"),
+        ("incidents", "inBuilding: {name: {eq: \"x\"}}"),
+        ("incidents", "inZone: {name: {eq: \"x\"}}"),
+        ("incidents", "inZone: {search: \"lobby\"}"),
+        ("incidents", "hasWorkOrder: {tenant: {eq: \"acme\"}}"),
+        ("tasks", "inBuilding: {name: {eq: \"x\"}}"),
+        ("tasks", "inZone: {status: {eq: \"x\"}}"),
+        ("tasks", "ofIncident: {priority: {eq: HIGH}}"),
+        ("tasks", "ofIncident: {search: \"smell\"}"),
+    ] {
+        let query = format!("{{ {list}(filter: {{{filter}}}) {{ nodes {{ id }} }} }}");
+        for plan in plans_with(&estate, &query, true).await? {
+            let tables = ["property", "building", "zone", "incident", "task", "search"];
+            if tables.iter().any(|table| scans(&plan, table)) {
+                faults.push(format!("{query}\n{plan}\n"));
             }
         }
     }

@@ -5,6 +5,7 @@ mod explain;
 mod filter;
 mod page;
 mod plan;
+mod related;
 mod shape;
 mod statistics;
 
@@ -16,6 +17,7 @@ pub fn tests() -> Vec<Case> {
         filter::tests(),
         page::tests(),
         plan::tests(),
+        related::tests(),
         shape::tests(),
         statistics::tests(),
     ]

@@ -10,6 +10,8 @@ use crate::support::{Case, TestDatabase, case::on_each_engine};
 
 pub fn tests() -> Vec<Case> {
     on_each_engine![
+        a_list_of_a_hundred_incidents_with_zone_building_and_deadlines_takes_three_statements,
+        each_number_of_a_place_takes_one_statement_for_all_places,
         nested_lists_take_one_statement_for_each_relation_and_level,
         aliases_of_one_object_share_a_statement,
         what_all_kinds_of_activities_share_is_fetched_once,
@@ -20,15 +22,16 @@ pub fn tests() -> Vec<Case> {
     ]
 }
 
+const LARGE: Extent = Extent {
+    buildings: 20,
+    zones: 5,
+    incidents: 10,
+};
+
 async fn nested_lists_take_one_statement_for_each_relation_and_level(
     test: TestDatabase,
 ) -> anyhow::Result<()> {
-    let extent = Extent {
-        buildings: 20,
-        zones: 5,
-        incidents: 10,
-    };
-    let estate = Estate::build(&test, extent).await?;
+    let estate = Estate::build(&test, LARGE).await?;
     let query = "{ buildings(first: 20) { nodes { name zones(first: 5) { nodes {
         name incidents(first: 10) { nodes { code zone { name } } } } } } } }";
     let data = estate.data(query).await;
@@ -50,6 +53,30 @@ async fn nested_lists_take_one_statement_for_each_relation_and_level(
     // incidents and their count; building, property, sources; zone, level; task; work orders and their count, the map
     // of statuses, changes, their map, notes, chases, answers; timeline and its count, building.
     assert_eq!(estate.statements(deep).await, 19);
+    estate.close().await;
+    Ok(())
+}
+
+/// Also where deadlines are asked for: they stand with the incident.
+async fn a_list_of_a_hundred_incidents_with_zone_building_and_deadlines_takes_three_statements(
+    test: TestDatabase,
+) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, LARGE).await?;
+    let query = "{ incidents(first: 100) { nodes { sla { state remaining } zone { name } building { name } } } }";
+    let data = estate.data(query).await;
+    assert_eq!(data["incidents"]["nodes"].as_array().unwrap().len(), 100);
+    assert_eq!(estate.statements(query).await, 3);
+    estate.close().await;
+    Ok(())
+}
+
+async fn each_number_of_a_place_takes_one_statement_for_all_places(
+    test: TestDatabase,
+) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, LARGE).await?;
+    let query = "{ buildings { nodes { openIncidentCount breachedCount zones { nodes { openIncidentCount } } } } }";
+    // buildings and two numbers; zones and one.
+    assert_eq!(estate.statements(query).await, 5);
     estate.close().await;
     Ok(())
 }

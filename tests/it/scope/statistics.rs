@@ -121,11 +121,11 @@ async fn a_property_outside_finds_nothing(test: TestDatabase) -> anyhow::Result<
             .filter(|thing| thing.kind == "Property");
         for property in properties {
             let query = "query($id: ID!) {
-                some: incidents(filter: {property: {eq: $id}}) { totalCount }
-                none: incidents(first: 100, filter: {not: {property: {in: [$id]}}}) { totalCount }
+                some: incidents(filter: {inBuilding: {property: {eq: $id}}}) { totalCount }
+                none: incidents(first: 100, filter: {not: {inBuilding: {property: {in: [$id]}}}}) { totalCount }
                 all: incidents(first: 100) { totalCount }
-                tasks(filter: {property: {eq: $id}, kind: {isNull: false}}) { totalCount }
-                incidentStatistics(period: {from: \"2000-01-01T00:00:00Z\"}, filter: {property: {eq: $id}}) {
+                tasks(filter: {inBuilding: {property: {eq: $id}}, kind: {isNull: false}}) { totalCount }
+                incidentStatistics(period: {from: \"2000-01-01T00:00:00Z\"}, filter: {inBuilding: {property: {eq: $id}}}) {
                     whole { reported { count } } } }";
             let id = Thing::global(property);
             let data = estate.data(&viewer, query, json!({"id": id})).await;

@@ -19,6 +19,8 @@ pub fn tests() -> Vec<Case> {
         no_list_leads_out_of_a_scope,
         no_name_finds_what_is_outside,
         no_filter_tells_what_is_outside,
+        no_search_finds_what_is_outside,
+        no_relation_tells_what_is_outside,
     ]
 }
 
@@ -300,6 +302,137 @@ async fn no_filter_tells_what_is_outside(test: TestDatabase) -> anyhow::Result<(
         }
     }
     assert!(asked > 0);
+    estate.close().await;
+    Ok(())
+}
+
+/// The lists that can be searched, with what is in them.
+const SEARCHED: [(&str, &str); 4] = [
+    ("buildings", "Building"),
+    ("zones", "Zone"),
+    ("incidents", "Incident"),
+    ("tasks", "Task"),
+];
+
+async fn no_search_finds_what_is_outside(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test).await?;
+    let rows = entity::search::Entity::find()
+        .all(&estate.database.readers)
+        .await?;
+    let words: BTreeSet<&str> = rows.iter().flat_map(|row| row.words.split(' ')).collect();
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let (mut found, mut hidden) = (0, 0);
+    for viewer in viewers() {
+        for (list, kind) in SEARCHED {
+            let things = estate.things.iter().filter(|thing| thing.kind == kind);
+            let things: Vec<&Thing> = things.collect();
+            // As many as a request may have under names of their own.
+            for words in words.chunks(10) {
+                let ask = |(nth, word): (usize, &&str)| {
+                    let kinds = if list == "tasks" {
+                        ", kind: {in: [SCHEDULED, INCIDENT_WORK, MAINTENANCE]}"
+                    } else {
+                        ""
+                    };
+                    format!(
+                        "w{nth}: {list}(first: 100, filter: {{search: \"{word}\"{kinds}}}) {{ totalCount nodes {{ id }} }}"
+                    )
+                };
+                let asked: Vec<String> = words.iter().enumerate().map(ask).collect();
+                let query = format!("{{ {} }}", asked.join(" "));
+                let data = estate.data(&viewer, &query, json!({})).await;
+                for (nth, word) in words.iter().enumerate() {
+                    let has = |row: &&entity::search::Model| {
+                        let mut own = row.words.split(' ');
+                        let is_whole = word.chars().count() == 1;
+                        own.any(|own| own == *word || !is_whole && own.starts_with(word))
+                    };
+                    let having: BTreeSet<_> = rows.iter().filter(has).map(|row| row.id).collect();
+                    let having = things.iter().filter(|thing| having.contains(&thing.id));
+                    let (seen, unseen): (Vec<&Thing>, Vec<&Thing>) =
+                        having.copied().partition(|thing| thing.is_for(&viewer));
+                    let expected: BTreeSet<String> =
+                        seen.iter().map(|thing| thing.global()).collect();
+                    let nodes = data[format!("w{nth}")]["nodes"].as_array().unwrap();
+                    let shown: BTreeSet<String> = nodes
+                        .iter()
+                        .map(|node| node["id"].as_str().unwrap().to_owned())
+                        .collect();
+                    assert_eq!(shown, expected, "{} {list} {word}", viewer.name);
+                    let total = &data[format!("w{nth}")]["totalCount"];
+                    assert_eq!(*total, expected.len(), "{} {list} {word}", viewer.name);
+                    found += seen.len();
+                    hidden += unseen.len();
+                }
+            }
+        }
+    }
+    assert!(found > 100 && hidden > 100, "{found} {hidden}");
+    estate.close().await;
+    Ok(())
+}
+
+/// The relations of the filters: the list, the field of the filter, and the field of the element that it asks; whether
+/// that is a list.
+const RELATIONS: [(&str, &str, &str, bool); 12] = [
+    ("buildings", "inProperty", "property", false),
+    ("buildings", "hasIncident", "incidents", true),
+    ("buildings", "hasTask", "tasks", true),
+    ("zones", "inBuilding", "building", false),
+    ("zones", "hasIncident", "incidents", true),
+    ("zones", "hasTask", "tasks", true),
+    ("incidents", "inBuilding", "building", false),
+    ("incidents", "inZone", "zone", false),
+    ("incidents", "hasWorkOrder", "workOrders", true),
+    ("tasks", "inBuilding", "building", false),
+    ("tasks", "inZone", "zone", false),
+    ("tasks", "ofIncident", "incident", false),
+];
+
+/// A relation is asked for exactly where the viewer is shown that it leads somewhere.
+async fn no_relation_tells_what_is_outside(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test).await?;
+    let shape = Shape::of(&estate).await;
+    for (list, filter) in LISTS {
+        for (field, of) in shape.inputs(filter) {
+            let combines = ["and", "or", "not"].contains(&field.as_str());
+            if of.ends_with("Filter") && !combines {
+                let known = RELATIONS
+                    .iter()
+                    .any(|known| (known.0, known.1) == (list, &field));
+                assert!(known, "teach the walk {list} {field}");
+            }
+        }
+    }
+    let mut asked = [0, 0];
+    for viewer in viewers() {
+        for (list, relation, field, is_list) in RELATIONS {
+            let below = if is_list { "{ totalCount }" } else { "{ id }" };
+            let ask = |filter: String| {
+                format!(
+                    "{list}(first: 100, filter: {{{filter}}}) {{ nodes {{ id {field} {below} }} }}"
+                )
+            };
+            let query = format!(
+                "{{ with: {} without: {} }}",
+                ask(format!("{relation}: {{}}")),
+                ask(format!("not: {{{relation}: {{}}}}"))
+            );
+            let data = estate.data(&viewer, &query, json!({})).await;
+            for (nth, (of, leads)) in [("with", true), ("without", false)].into_iter().enumerate() {
+                for node in data[of]["nodes"].as_array().unwrap() {
+                    let shown = if is_list {
+                        node[field]["totalCount"] != 0
+                    } else {
+                        !node[field].is_null()
+                    };
+                    assert_eq!(shown, leads, "{} {list} {relation} {node}", viewer.name);
+                    asked[nth] += 1;
+                }
+            }
+        }
+    }
+    assert!(asked[0] > 50 && asked[1] > 20, "{asked:?}");
     estate.close().await;
     Ok(())
 }

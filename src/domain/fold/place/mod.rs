@@ -197,6 +197,9 @@ pub(super) fn zone(
         name: None,
         status: None,
         removed_at: None,
+        last_cleaned_at: None,
+        last_cleaning_task_id: None,
+        open_incident_count: 0,
         set_by: Json(SetBy::new()),
     });
     let mut registers = Registers::new(&mut row.set_by.0, setter);

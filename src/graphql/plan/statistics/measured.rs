@@ -2,14 +2,17 @@
 
 use async_graphql::OutputType;
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use uuid::Uuid;
 
-use crate::domain::filter::{Filter, Operand, Test};
+use crate::domain::filter::{Filter, Operand};
 use crate::domain::key::Key;
 use crate::domain::statistics::read::Place;
 use crate::domain::statistics::{Asked, Length, Period, zone};
 use crate::graphql::enums::Bucket;
 use crate::graphql::error::Fault;
+use crate::graphql::expand::Members;
+use crate::graphql::id::{self, Kind};
 use crate::graphql::moment::Moment;
 use crate::graphql::object::{self, Sheet};
 use crate::graphql::plan::noun::{Column, Listed};
@@ -32,8 +35,6 @@ pub(in crate::graphql) trait Measured: Listed {
     const BUILDING: Column<Self>;
     /// The zone that a row is in.
     const ZONE: Column<Self>;
-    /// What a filter asks for the property of the building.
-    const PROPERTY: Column<Self>;
     /// The words that rows are counted by, where they are; the field that shows it.
     const WORDS: Option<(&'static str, Column<Self>)>;
 
@@ -87,14 +88,16 @@ impl<'a> Spot<'a> {
     }
 
     /// What a filter asks for one of the places.
-    pub(super) fn question<T: Measured>(self, id: Uuid) -> Filter<Column<T>> {
-        let is = |column| Filter::Is(column, Test::Eq(Operand::Key(Key::Id(id))));
-        match self {
-            Self::Everywhere => Filter::default(),
-            Self::Buildings(_) => is(T::BUILDING),
-            Self::Zones(_) => is(T::ZONE),
-            Self::Properties(_) => is(T::PROPERTY),
-        }
+    pub(super) fn question(self, id: Uuid) -> Members {
+        let asked = |kind| json!({ "eq": id::encode(kind, id).0 });
+        let question = match self {
+            Self::Everywhere => return Members::new(),
+            Self::Buildings(_) => ("building", asked(Kind::Building)),
+            Self::Zones(_) => ("zone", asked(Kind::Zone)),
+            Self::Properties(_) => ("inBuilding", json!({ "property": asked(Kind::Property) })),
+        };
+        let (name, value) = question;
+        [(name.to_owned(), value)].into_iter().collect()
     }
 }
 

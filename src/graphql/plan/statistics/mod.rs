@@ -148,10 +148,7 @@ impl<'a> Loader<'a> {
         let found = self.found::<T>(&question, &wanted, &numbers).await?;
         let sheets = |place: Uuid| {
             let mut base = base.clone();
-            let question = expand::members::<T::Filter>(&spot.question::<T>(place));
-            let question =
-                question.ok_or_else(|| Fault::internal("a place that no filter asks for"))?;
-            expand::add(&mut base, question);
+            expand::add(&mut base, spot.question(place));
             let frame = Arc::new(Frame {
                 base,
                 now: self.now,
