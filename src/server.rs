@@ -433,6 +433,7 @@ fn graphql_limits(config: &Config) -> limits::Limits {
         directives: config.graphql.max_directives,
         list: config.graphql.max_list,
         values: config.graphql.max_values,
+        buckets: config.graphql.max_buckets,
         introspection: config.graphql.introspection,
         timeout: Duration::from_secs(config.graphql.timeout_seconds.into()),
         show_usage: config.graphql.show_usage,

@@ -62,6 +62,12 @@ pub struct Model {
     pub sla_miss_at: Option<DateTimeUtc>,
     /// When the next pending deadline becomes doubtful.
     pub sla_risk_at: Option<DateTimeUtc>,
+    /// When an event first told it to have ended.
+    pub first_ended_at: Option<DateTimeUtc>,
+    /// When an event last told it to be open.
+    pub last_open_at: Option<DateTimeUtc>,
+    /// `last_open_at` where that is after `first_ended_at`.
+    pub reopened_at: Option<DateTimeUtc>,
     /// When the latest activity on it happened.
     pub last_activity_at: DateTimeUtc,
     /// Which fact set which field.

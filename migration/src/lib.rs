@@ -13,6 +13,7 @@ mod m20261122_6_display_key;
 mod m20261122_7_sla;
 mod m20261122_8_cleaned;
 mod m20261122_8_search;
+mod m20261122_9_statistics;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager};
 
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_7_sla::Migration),
             Box::new(m20261122_8_cleaned::Migration),
             Box::new(m20261122_8_search::Migration),
+            Box::new(m20261122_9_statistics::Migration),
         ]
     }
 }

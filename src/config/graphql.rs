@@ -40,6 +40,8 @@ pub struct Graphql {
     pub max_list: usize,
     /// How many values one argument or variable may hold in all; at most 500.
     pub max_values: usize,
+    /// How many buckets the statistics of one place may be cut into.
+    pub max_buckets: usize,
     /// How long one request, or one event of a subscription, may take, in seconds.
     pub timeout_seconds: u32,
     /// Whether the schema can be asked for. GraphiQL needs it.
@@ -75,6 +77,7 @@ impl Default for Graphql {
             max_cost: 200_000,
             max_list: 100,
             max_values: 500,
+            max_buckets: 1_000,
             timeout_seconds: 10,
             introspection: true,
             show_usage: false,
@@ -85,7 +88,7 @@ impl Default for Graphql {
 }
 
 /// Counts that must not be 0, with their settings.
-pub(super) fn counts(config: &Config) -> [(&'static str, usize); 11] {
+pub(super) fn counts(config: &Config) -> [(&'static str, usize); 12] {
     let graphql = &config.graphql;
     [
         ("graphql.max_body_bytes", graphql.max_body_bytes),
@@ -98,6 +101,7 @@ pub(super) fn counts(config: &Config) -> [(&'static str, usize); 11] {
         ("graphql.max_cost", graphql.max_cost),
         ("graphql.max_list", graphql.max_list),
         ("graphql.max_values", graphql.max_values),
+        ("graphql.max_buckets", graphql.max_buckets),
         ("graphql.timeout_seconds", graphql.timeout_seconds as usize),
     ]
 }

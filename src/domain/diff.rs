@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::row;
 
 /// Columns that tell how a row is kept and not what happened.
-const SILENT: [&str; 17] = [
+const SILENT: [&str; 19] = [
     "id",
     "set_by",
     "raw",
@@ -23,6 +23,8 @@ const SILENT: [&str; 17] = [
     "sla_due_at",
     "sla_miss_at",
     "sla_risk_at",
+    "first_ended_at",
+    "last_open_at",
     "last_cleaned_at",
     "last_cleaning_task_id",
     "open_incident_count",

@@ -243,7 +243,8 @@ impl<C: ColumnTrait> Filter<C> {
 }
 
 impl Operand {
-    fn at(self, now: DateTime<Utc>) -> Self {
+    /// The same with a relative time fixed at `now`.
+    pub fn at(self, now: DateTime<Utc>) -> Self {
         match self {
             Self::FromNow(span) => Self::Key(Key::Time(span.from_now(now))),
             Self::Key(Key::Time(time)) => Self::Key(Key::Time(comparable(time))),

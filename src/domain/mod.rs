@@ -33,6 +33,7 @@ pub mod search;
 pub mod secret;
 pub mod sla;
 pub mod state;
+pub mod statistics;
 pub mod status_type;
 pub mod store;
 pub mod table;

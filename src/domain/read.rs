@@ -40,16 +40,24 @@ pub(super) fn asked<E: Scoped>(
     backend: DbBackend,
     filter: &Filter<E::Column>,
 ) -> Condition {
+    // A condition of alternatives would take `filter` for one more of them.
+    Condition::all()
+        .add(visible::<E>(scope, backend))
+        .add(narrowed::<E>(scope, backend, filter))
+}
+
+/// What `filter` means to a viewer, of rows that the viewer sees.
+pub(super) fn narrowed<E: Scoped>(
+    scope: &Scope,
+    backend: DbBackend,
+    filter: &Filter<E::Column>,
+) -> Condition {
     let shown = |column| match scope {
         Scope::Operator | Scope::All => None,
         Scope::Claims(claims) => E::shown(&Reach::new(claims, backend), column),
     };
     let among = |among: &Among| among.rows(scope, backend);
-    let filter = filter.to_condition_where(&shown, &among);
-    // A condition of alternatives would take `filter` for one more of them.
-    Condition::all()
-        .add(visible::<E>(scope, backend))
-        .add(filter)
+    filter.to_condition_where(&shown, &among)
 }
 
 /// One page of a list.

@@ -1,6 +1,7 @@
 //! The comparators that filters are made of. Several in one comparison must all hold.
 
 use async_graphql::{ID, InputObject};
+use chrono::{DateTime, Utc};
 
 use super::enums::{
     ActivityKind, Operation, Outcome, Priority, SlaState, Source, StatusType, TaskKind, WorkState,
@@ -20,6 +21,14 @@ pub(super) const LONGEST_LIST: usize = 100;
 /// A comparison that can be asked of a column.
 pub(super) trait Comparison {
     fn ask<C: ColumnTrait>(self, column: C) -> Result<Filter<C>, Fault>;
+
+    /// The same with relative times fixed at `now`.
+    fn fixed(self, _now: DateTime<Utc>) -> Self
+    where
+        Self: Sized,
+    {
+        self
+    }
 }
 
 /// Collects the questions of one comparison.
@@ -231,6 +240,18 @@ impl Comparison for TimeComparison {
             .moment(self.gte, Test::Gte)
             .null(self.is_null)
             .all()
+    }
+
+    fn fixed(self, now: DateTime<Utc>) -> Self {
+        let fix = |moment: Option<Moment>| moment.map(|Moment(operand)| Moment(operand.at(now)));
+        Self {
+            eq: fix(self.eq),
+            lt: fix(self.lt),
+            lte: fix(self.lte),
+            gt: fix(self.gt),
+            gte: fix(self.gte),
+            is_null: self.is_null,
+        }
     }
 }
 

@@ -64,6 +64,20 @@ pub enum WorkState {
     Unknown,
 }
 
+/// The stretches of time that statistics are cut into, by the clock of a time zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::statistics::Bucket")]
+pub enum Bucket {
+    /// From full hour to full hour. An hour that the clock shows twice is two.
+    Hour,
+    /// From midnight to midnight: 23 or 25 hours where the clock is put forward or back by one.
+    Day,
+    /// From Monday to Monday (ISO 8601).
+    Week,
+    /// From the first of a month to the first of the next.
+    Month,
+}
+
 /// What sort of work a task is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "entity::TaskKind")]

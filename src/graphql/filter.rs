@@ -1,6 +1,7 @@
 //! The filters of the lists: which fields each of them offers. Every field given must hold; `and`, `or` and `not` combine.
 
 use async_graphql::InputObject;
+use chrono::{DateTime, Utc};
 use entity::{activity, building, delivery, incident, property, task, zone};
 
 use super::comparison::{
@@ -32,8 +33,23 @@ pub trait FilterInput {
     where
         Self: Sized,
     {
-        let meaning = self.meaning_at(Level::default())?;
-        Limit::Values.check(MOST_VALUES, meaning.values())?;
+        self.meaning_within(0, 0)
+    }
+
+    /// What it means where it is to be put into another filter, `depth` deep and beside as many `values`.
+    ///
+    /// # Errors
+    /// As [`FilterInput::meaning`].
+    fn meaning_within(self, depth: usize, values: usize) -> Result<Filter<Self::Column>, Fault>
+    where
+        Self: Sized,
+    {
+        let level = Level {
+            depth,
+            is_related: false,
+        };
+        let meaning = self.meaning_at(level)?;
+        Limit::Values.check(MOST_VALUES - values, meaning.values())?;
         Ok(meaning)
     }
 
@@ -42,6 +58,12 @@ pub trait FilterInput {
     /// # Errors
     /// As [`FilterInput::meaning`].
     fn meaning_at(self, level: Level) -> Result<Filter<Self::Column>, Fault>;
+
+    /// The same with relative times fixed at `now`, but for those that say how something stands now.
+    fn fixed(self, now: DateTime<Utc>) -> Self;
+
+    /// The field that asks a column.
+    fn field_of(column: Self::Column) -> Option<&'static str>;
 }
 
 /// Where a filter stands.
@@ -142,6 +164,28 @@ macro_rules! filters {
                 }
                 Ok(Filter::All(all))
             }
+
+            fn fixed(self, now: DateTime<Utc>) -> Self {
+                let all = |filters: Vec<Self>| {
+                    filters.into_iter().map(|filter| filter.fixed(now)).collect()
+                };
+                Self {
+                    $($field: self.$field.map(|comparison| comparison.fixed(now)),)+
+                    $($derived: self.$derived,)*
+                    $($search: self.$search,)?
+                    $($related: self.$related.map(|other| Box::new(other.fixed(now))),)*
+                    and: self.and.map(all),
+                    or: self.or.map(all),
+                    not: self.not.map(|filter| Box::new(filter.fixed(now))),
+                }
+            }
+
+            fn field_of(column: $noun::Column) -> Option<&'static str> {
+                match column {
+                    $($noun::Column::$column => Some(stringify!($field)),)+
+                    _ => None,
+                }
+            }
         }
     )+};
 }
@@ -230,8 +274,17 @@ filters! {
         reported_at: TimeComparison = ReportedAt,
         /// When it should be dealt with.
         due_at: TimeComparison = DueAt,
+        /// When somebody got it.
+        assigned_at: TimeComparison = AssignedAt,
+        /// When work on it began.
+        started_at: TimeComparison = StartedAt,
         /// When it was dealt with.
         completed_at: TimeComparison = CompletedAt,
+        /// When it was told to be open again after it had ended.
+        reopened_at: TimeComparison = ReopenedAt,
+        /// The first deadline that it missed, or will miss if nothing more happens: `{lt: "PT0S"}` are those that have
+        /// missed one. Null when all were kept, or none applies.
+        breaches_at: TimeComparison = SlaMissAt,
         @
         /// How it stands to its deadlines, as `Incident.sla` says.
         sla_state: SlaStateComparison = sla_state,
@@ -282,6 +335,10 @@ filters! {
         status_at: TimeComparison = StatusAt,
         /// When it should be done; Urgent tells none.
         due_at: TimeComparison = DueAt,
+        /// When somebody got it; Urgent tells none.
+        assigned_at: TimeComparison = AssignedAt,
+        /// When work on it began; Urgent tells none.
+        started_at: TimeComparison = StartedAt,
         /// When it was done; Urgent tells none.
         completed_at: TimeComparison = CompletedAt,
         /// How often it was chased.

@@ -13,6 +13,7 @@ mod edge;
 mod edge_field;
 pub mod enums;
 pub mod error;
+mod expand;
 pub mod filter;
 pub mod id;
 pub mod limits;

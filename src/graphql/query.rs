@@ -7,6 +7,7 @@ use async_graphql::{ComplexObject, Context, ID, OutputType, ServerResult, Simple
 use entity::{note, site};
 
 use super::by::{BuildingBy, IncidentBy, TaskBy, ZoneBy};
+use super::edge::all_statistics;
 use super::edge_field::{argument, bounded, field, fixed, list};
 use super::error::{ErrorCode, Fault};
 use super::filter::ActivityFilter;
@@ -83,6 +84,17 @@ impl ComplexObject for Query {
                 "The tasks. Incidents' own work orders are left out unless the filter asks for a kind.",
             ),
             feed(registry),
+            all_statistics::<Incident>(
+                registry,
+                "incidentStatistics",
+                "Numbers of the incidents that were reported in a period and fulfil a filter.",
+            ),
+            all_statistics::<Task>(
+                registry,
+                "taskStatistics",
+                "Numbers of the tasks that were first told of in a period and fulfil a filter. Incidents' own work orders are \
+                 left out unless the filter asks for a kind.",
+            ),
             field(
                 "viewer",
                 "Who is asking, and what can be seen.",
@@ -159,6 +171,8 @@ async fn fetch<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetche
         "incidents" => loader.list::<Incident>(here).await,
         "tasks" => loader.list::<Task>(here).await,
         "activities" => loader.feed(here).await,
+        "incidentStatistics" => loader.all_statistics::<Incident>(here).await,
+        "taskStatistics" => loader.all_statistics::<Task>(here).await,
         "unmappedStatuses" => unmapped_statuses(loader).await,
         "unfiledNotes" => unfiled_notes(loader, here).await,
         "deliveries" => {

@@ -50,6 +50,7 @@ mod scope;
 mod search;
 mod simulate;
 mod sla;
+mod statistics;
 mod status_type;
 mod tls;
 mod urgent;
@@ -100,6 +101,7 @@ fn main() -> ExitCode {
         ("search", search::tests()),
         ("simulate", simulate::tests()),
         ("sla", sla::tests()),
+        ("statistics", statistics::tests()),
         ("status_type", status_type::tests()),
         ("tls", tls::tests()),
         ("urgent", urgent::tests()),

@@ -10,6 +10,7 @@ use crate::domain::id::{self, SiteKey};
 use crate::domain::register::Registers;
 use crate::domain::sla::Deadlines;
 use crate::domain::state::State;
+use crate::domain::statistics::incident::reopened_at;
 use crate::domain::status_type::filter::CLOSED_STATES;
 
 /// The states in which nobody has to act any more.
@@ -78,6 +79,15 @@ pub(super) fn incident(state: &mut State, fact: &Fact, work: &Work) -> Told {
     row.completed_at = row.ended_at.filter(|_| !row.is_open);
     row.reported_at = earliest(row.reported_at, work.start, fact.occurred_at);
     row.last_activity_at = row.last_activity_at.max(fact.occurred_at);
+    let at = Some(fact.occurred_at);
+    match work.state.as_ref().map(|state| state.meaning) {
+        Some(state) if is_closed(state) => {
+            row.first_ended_at = row.first_ended_at.into_iter().chain(at).min();
+        }
+        None | Some(WorkState::Unknown) => {}
+        Some(_) => row.last_open_at = row.last_open_at.max(at),
+    }
+    row.reopened_at = reopened_at(row.first_ended_at, row.last_open_at);
     Deadlines::of(&row, &state.sla_rule).store(&mut row);
 
     let order = work_order(&row);
@@ -133,6 +143,9 @@ pub(in crate::domain) fn empty_incident(
         sla_due_at: None,
         sla_miss_at: None,
         sla_risk_at: None,
+        first_ended_at: None,
+        last_open_at: None,
+        reopened_at: None,
         last_activity_at: at,
         set_by: Json(SetBy::new()),
     }

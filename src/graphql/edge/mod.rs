@@ -4,6 +4,7 @@ mod activity;
 mod delivery;
 mod incident;
 mod place;
+mod statistics;
 mod task;
 
 /// Declares the fields of a type that lead to other objects; their values come from the plan.
@@ -28,6 +29,8 @@ macro_rules! edges {
 pub(super) use edges;
 
 use async_graphql::registry::{MetaField, Registry};
+
+pub(super) use statistics::all_statistics;
 
 use super::edge_field::{argument, fixed};
 use super::enums::ActivityKind;

@@ -9,6 +9,7 @@ use entity::{activity, building, incident, level, property, site, task, zone};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
+use super::statistics::statistics;
 use super::{edges, timeline};
 use crate::domain::filter::{Filter, Operand, Test};
 use crate::domain::key::Key;
@@ -21,7 +22,7 @@ use crate::graphql::filter::{BuildingFilter, PropertyFilter, ZoneFilter};
 use crate::graphql::id::Kind;
 use crate::graphql::object::{Building, Incident, Level, PlaceSource, Property, Task, Zone};
 use crate::graphql::order::{BuildingOrder, PropertyOrder, ZoneOrder};
-use crate::graphql::plan::{Listed, Loader, Noun, relations};
+use crate::graphql::plan::{Listed, Loader, Noun, Spot, relations};
 use crate::graphql::selection::{Selected, Selection};
 use crate::graphql::slot::Slots;
 
@@ -32,6 +33,7 @@ const COUNT_COST: usize = 10;
 
 edges!(Property, registry => [
     list::<Building>(registry, "buildings", "Its buildings."),
+    statistics(registry),
 ]);
 
 edges!(Building, registry => [
@@ -52,6 +54,7 @@ edges!(Building, registry => [
         "breachedCount",
         "How many incidents in it somebody still has to act on although a deadline was missed",
     ),
+    statistics(registry),
     timeline(registry, "in this building"),
 ]);
 
@@ -67,6 +70,7 @@ edges!(Zone, registry => [
     list::<Task>(registry, "tasks", "The tasks in it."),
     one::<Task>(registry, "lastCleaningTask", "The task that `lastCleanedAt` comes from; null when that is, or when the task lies outside what the viewer may see."),
     counted(registry, "openIncidentCount", "How many incidents in it somebody still has to act on"),
+    statistics(registry),
     timeline(registry, "in this zone"),
 ]);
 
@@ -84,11 +88,21 @@ impl Noun for Property {
             let mut slots = vec![Slots::default(); rows.len()];
             let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
             for (name, aliases) in relations(&selection, "Property") {
-                if name == "buildings" {
-                    let column = building::Column::PropertyId;
-                    loader
-                        .many::<Building>(&mut slots, &aliases, column, &ids)
-                        .await?;
+                let (slots, aliases) = (&mut slots, &aliases);
+                match name {
+                    "buildings" => {
+                        let column = building::Column::PropertyId;
+                        loader
+                            .many::<Building>(slots, aliases, column, &ids)
+                            .await?;
+                    }
+                    "statistics" => {
+                        let spot = Spot::Properties(&ids);
+                        loader
+                            .statistics::<Incident, Task>(slots, aliases, spot)
+                            .await?;
+                    }
+                    _ => {}
                 }
             }
             let objects = std::iter::zip(rows, slots);
@@ -161,6 +175,12 @@ impl Noun for Building {
                     "tasks" => {
                         let column = task::Column::BuildingId;
                         loader.many::<Task>(slots, aliases, column, &ids).await?;
+                    }
+                    "statistics" => {
+                        let spot = Spot::Buildings(&ids);
+                        loader
+                            .statistics::<Incident, Task>(slots, aliases, spot)
+                            .await?;
                     }
                     "timeline" => {
                         let column = activity::Column::BuildingId;
@@ -345,6 +365,12 @@ impl Noun for Zone {
                     "tasks" => {
                         let column = task::Column::ZoneId;
                         loader.many::<Task>(slots, aliases, column, &ids).await?;
+                    }
+                    "statistics" => {
+                        let spot = Spot::Zones(&ids);
+                        loader
+                            .statistics::<Incident, Task>(slots, aliases, spot)
+                            .await?;
                     }
                     "timeline" => {
                         let column = activity::Column::ZoneId;

@@ -43,6 +43,8 @@ pub enum Limit {
     Order,
     /// Elements of one page.
     Page,
+    /// Buckets of statistics.
+    Buckets,
     /// The same list of the schema within itself.
     Introspection,
     /// What it would cost.
@@ -74,6 +76,7 @@ impl Limit {
             Self::SearchWords => "search_words",
             Self::Order => "order",
             Self::Page => "page",
+            Self::Buckets => "max_buckets",
             Self::Introspection => "introspection",
             Self::Cost => "max_cost",
             Self::Time => "timeout_seconds",
@@ -104,6 +107,9 @@ impl Limit {
             Self::SearchWords => format!("a search has at most {most} words"),
             Self::Order => format!("a list is sorted by at most {most} fields"),
             Self::Page => format!("a page has at most {most} elements"),
+            Self::Buckets => format!(
+                "statistics have at most {most} buckets: take longer ones, or a shorter period"
+            ),
             Self::Introspection if most == 0 => "this server does not tell its schema".to_owned(),
             Self::Introspection => {
                 "a question about the schema does not lead through the same list twice".to_owned()

@@ -42,6 +42,8 @@ pub struct Limits {
     pub list: usize,
     /// How many values any argument may hold in all.
     pub values: usize,
+    /// How many buckets the statistics of one place may be cut into.
+    pub buckets: usize,
     /// Whether the schema can be asked for.
     pub introspection: bool,
     /// How long one request, or one event of a subscription, may take.
@@ -71,6 +73,7 @@ impl Default for Limits {
             directives: 50,
             list: 100,
             values: 500,
+            buckets: 1_000,
             introspection: true,
             timeout: Duration::from_secs(10),
             show_usage: false,

@@ -49,6 +49,8 @@ pub struct Incident {
     started_at: Option<DateTime<Utc>>,
     /// When it was dealt with (UTC, Matrix: `Meta.AEnd`); null while it is open.
     completed_at: Option<DateTime<Utc>>,
+    /// When it was told to be open again after it had ended (UTC), the last time; null when it never was.
+    reopened_at: Option<DateTime<Utc>>,
     /// How it stands to its deadlines.
     sla: Sla,
     /// From its assignment to the beginning of work; null while either is not known.
@@ -87,6 +89,7 @@ impl Incident {
             due_at: row.due_at,
             started_at: row.started_at,
             completed_at: row.completed_at,
+            reopened_at: row.reopened_at,
             sensors: row.sensors.0,
             last_activity_at: row.last_activity_at,
             slots,

@@ -6,6 +6,7 @@ mod incident;
 mod place;
 mod refusal;
 mod sla;
+mod statistics;
 mod status;
 mod task;
 mod usage;
@@ -17,6 +18,11 @@ pub use incident::Incident;
 pub use place::{Building, Level, Location, PlaceSource, Property, Zone};
 pub use refusal::RefusedCalls;
 pub use sla::Sla;
+pub(in crate::graphql) use statistics::{Found, Frame};
+pub use statistics::{
+    IncidentNumbers, IncidentStatistics, KindCount, Length, Period, PriorityCount, RowCount, Sheet,
+    StateCount, Statistics, StatusTypeCount, TaskKindCount, TaskNumbers, TaskStatistics,
+};
 pub use status::{UnmappedStatus, UnmappedStatuses};
 pub use task::{AssetDowntime, Chase, ComplianceAnswer, Note, StatusChange, Task};
 pub use usage::Usage;

@@ -5,6 +5,7 @@ mod feed;
 mod list;
 mod noun;
 mod page;
+mod statistics;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::error::{ErrorCode, Fault};
+use super::limits::Limits;
 use super::selection::{Selected, Selection};
 use super::slot::Slots;
 use crate::domain::read;
@@ -23,6 +25,7 @@ use crate::domain::writer::Clock;
 
 pub(super) use noun::{Column, Listed, Noun, Row};
 pub(super) use page::{DEFAULT_PAGE, LARGEST_PAGE};
+pub(super) use statistics::{Measured, Spot, asked};
 
 /// What an operation knows of time: given with a request where time must stand still.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +46,8 @@ pub struct Loader<'a> {
     pub(super) viewer: &'a Viewer,
     pub(super) scope: &'a Scope,
     pub(super) now: DateTime<Utc>,
+    /// How many buckets statistics may have.
+    pub(super) buckets: usize,
 }
 
 /// A field under its response key, and the places of the parents that want it.
@@ -61,6 +66,11 @@ impl<'a> Loader<'a> {
             database: context.data::<Database>().map_err(missing("database"))?,
             scope: &viewer.scope,
             now: now(context),
+            buckets: context
+                .data_opt::<Limits>()
+                .copied()
+                .unwrap_or_default()
+                .buckets,
         })
     }
 

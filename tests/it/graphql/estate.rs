@@ -178,6 +178,9 @@ fn incident(
         sla_due_at: None,
         sla_miss_at: None,
         sla_risk_at: None,
+        first_ended_at: None,
+        last_open_at: None,
+        reopened_at: None,
         last_activity_at: reported_at,
         set_by: set_by(),
     };

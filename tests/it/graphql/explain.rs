@@ -39,7 +39,11 @@ async fn plans(estate: &Estate, query: &str) -> anyhow::Result<Vec<String>> {
 }
 
 /// The same where PostgreSQL may join what several indexes find.
-async fn plans_with(estate: &Estate, query: &str, bitmaps: bool) -> anyhow::Result<Vec<String>> {
+pub async fn plans_with(
+    estate: &Estate,
+    query: &str,
+    bitmaps: bool,
+) -> anyhow::Result<Vec<String>> {
     estate.last_statements();
     estate.data(query).await;
     let mut plans = Vec::new();
@@ -78,7 +82,7 @@ async fn plan(estate: &Estate, statement: Statement, bitmaps: bool) -> anyhow::R
     Ok(lines.collect::<Result<Vec<_>, _>>()?.join("\n"))
 }
 
-fn scans(plan: &str, table: &str) -> bool {
+pub fn scans(plan: &str, table: &str) -> bool {
     plan.lines().map(str::trim_start).any(|line| {
         let line = line.trim_start_matches("-> ");
         line == format!("SCAN {table}")
@@ -188,6 +192,18 @@ async fn an_index_serves_each_filter_alone(test: TestDatabase) -> anyhow::Result
         (
             "incidents",
             "incident",
+            "assignedAt: {gte: \"-P7D\"}".into(),
+        ),
+        ("incidents", "incident", "startedAt: {gte: \"-P7D\"}".into()),
+        (
+            "incidents",
+            "incident",
+            "reopenedAt: {isNull: false}".into(),
+        ),
+        ("incidents", "incident", "breachesAt: {lt: \"PT0S\"}".into()),
+        (
+            "incidents",
+            "incident",
             "completedAt: {gte: \"-P7D\"}".into(),
         ),
         ("incidents", "incident", "slaState: {eq: ON_TRACK}".into()),
@@ -213,6 +229,8 @@ async fn an_index_serves_each_filter_alone(test: TestDatabase) -> anyhow::Result
         ("tasks", "task", "reportedAt: {gte: \"-P7D\"}".into()),
         ("tasks", "task", "statusAt: {gte: \"-P7D\"}".into()),
         ("tasks", "task", "priority: {eq: HIGH}".into()),
+        ("tasks", "task", "assignedAt: {gte: \"-P7D\"}".into()),
+        ("tasks", "task", "startedAt: {gte: \"-P7D\"}".into()),
         ("tasks", "task", "dueAt: {lt: \"PT1H\"}".into()),
         ("tasks", "task", "completedAt: {gte: \"-P7D\"}".into()),
         ("tasks", "task", "chaseCount: {gte: 2}".into()),

@@ -7,6 +7,7 @@ mod page;
 mod plan;
 mod related;
 mod shape;
+mod statistics;
 
 use crate::support::Case;
 
@@ -18,6 +19,7 @@ pub fn tests() -> Vec<Case> {
         plan::tests(),
         related::tests(),
         shape::tests(),
+        statistics::tests(),
     ]
     .concat()
 }

@@ -4,10 +4,17 @@ mod door;
 mod estate;
 mod live;
 mod schema;
+mod statistics;
 mod walk;
 
 use crate::support::Case;
 
 pub fn tests() -> Vec<Case> {
-    [door::tests(), live::tests(), walk::tests()].concat()
+    [
+        door::tests(),
+        live::tests(),
+        statistics::tests(),
+        walk::tests(),
+    ]
+    .concat()
 }

@@ -1,0 +1,78 @@
+//! What statistics ask beside what is there: whether an incident was opened again, and indexes for the times that numbers
+//! are opened by.
+
+use sea_orm_migration::prelude::*;
+
+use crate::dialect;
+
+pub(crate) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &'static str {
+        "m20261122_9_statistics"
+    }
+}
+
+const COLUMNS: [&str; 3] = ["first_ended_at", "last_open_at", "reopened_at"];
+
+const INDEXES: [(&str, &str); 5] = [
+    (
+        "incident_reopened",
+        "incident (reopened_at) WHERE reopened_at IS NOT NULL",
+    ),
+    (
+        "incident_assigned",
+        "incident (assigned_at) WHERE assigned_at IS NOT NULL",
+    ),
+    (
+        "incident_started",
+        "incident (started_at) WHERE started_at IS NOT NULL",
+    ),
+    (
+        "task_assigned",
+        "task (assigned_at) WHERE assigned_at IS NOT NULL",
+    ),
+    (
+        "task_started",
+        "task (started_at) WHERE started_at IS NOT NULL",
+    ),
+];
+
+// What is there is filled from the kept activities, whose kinds say how an incident stood; an escalation says nothing of
+// it. Where an event's `Status` contradicts its kind, or activities were pruned, a rebuild knows better.
+const FILL: [&str; 2] = [
+    "UPDATE incident SET
+        first_ended_at = (SELECT min(a.occurred_at) FROM activity a
+            WHERE a.incident_id = incident.id AND a.kind IN ('INCIDENT_COMPLETED', 'INCIDENT_NOT_RESOLVED')),
+        last_open_at = (SELECT max(a.occurred_at) FROM activity a
+            WHERE a.incident_id = incident.id AND a.kind IN ('INCIDENT_REPORTED', 'INCIDENT_STARTED'))",
+    "UPDATE incident SET reopened_at = last_open_at WHERE last_open_at > first_ended_at",
+];
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for column in COLUMNS {
+            let add = format!("ALTER TABLE incident ADD COLUMN {column} {{time}}");
+            dialect::run(manager, &[add.as_str()]).await?;
+        }
+        dialect::run(manager, &FILL).await?;
+        for (name, of) in INDEXES {
+            let create = format!("CREATE INDEX {name} ON {of}");
+            dialect::run(manager, &[create.as_str()]).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for (name, _) in INDEXES {
+            let drop = format!("DROP INDEX {name}");
+            dialect::run(manager, &[drop.as_str()]).await?;
+        }
+        for column in COLUMNS {
+            let drop = format!("ALTER TABLE incident DROP COLUMN {column}");
+            dialect::run(manager, &[drop.as_str()]).await?;
+        }
+        Ok(())
+    }
+}
