@@ -11,6 +11,7 @@ mod m20261122_5_replaced_token;
 mod m20261122_5_unfiled;
 mod m20261122_6_display_key;
 mod m20261122_7_sla;
+mod m20261122_9_history;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager};
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_5_unfiled::Migration),
             Box::new(m20261122_6_display_key::Migration),
             Box::new(m20261122_7_sla::Migration),
+            Box::new(m20261122_9_history::Migration),
         ]
     }
 }

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{edges, timeline};
+use crate::domain::history::{self, Moment};
 use crate::domain::page::Direction;
 use crate::graphql::edge_field::{always, list, one};
 use crate::graphql::error::Fault;
@@ -14,7 +15,7 @@ use crate::graphql::filter::IncidentFilter;
 use crate::graphql::id::Kind;
 use crate::graphql::object::{Building, Incident, Task, Zone};
 use crate::graphql::order::IncidentOrder;
-use crate::graphql::plan::{Listed, Loader, Noun, relations};
+use crate::graphql::plan::{Column, Listed, Loader, Noun, Row, relations};
 use crate::graphql::selection::Selection;
 use crate::graphql::slot::Slots;
 
@@ -62,6 +63,15 @@ impl Noun for Incident {
                     }
                     "workOrders" => {
                         let column = task::Column::IncidentId;
+                        if let Some(moment) = &loader.as_of {
+                            let (scope, database) = (loader.scope, loader.database);
+                            let rows =
+                                history::work_orders(scope, database, moment, &ids).await?;
+                            loader
+                                .given::<Task>(slots, aliases, "incident_id", &ids, &rows)
+                                .await?;
+                            continue;
+                        }
                         loader.many::<Task>(slots, aliases, column, &ids).await?;
                     }
                     "timeline" => {
@@ -75,6 +85,17 @@ impl Noun for Incident {
             Ok(objects
                 .map(|(row, slots)| Arc::new(Self::new(row, slots, loader.now)))
                 .collect())
+        })
+    }
+
+    fn then<'a>(
+        loader: &'a Loader<'a>,
+        moment: &'a Moment,
+        _key: Column<Self>,
+        keys: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
+        Box::pin(async move {
+            Ok(history::incidents(loader.scope, loader.database, moment, keys).await?)
         })
     }
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{edges, timeline};
 use crate::domain::filter::{Filter, Operand, Test};
+use crate::domain::history::{self, Moment};
 use crate::domain::key::Key;
 use crate::domain::page::{Direction, Order, Page, Slice};
 use crate::domain::table::ActiveEnum;
@@ -22,7 +23,7 @@ use crate::graphql::object::{
     AssetDowntime, Building, Chase, ComplianceAnswer, Incident, Note, StatusChange, Task, Zone,
 };
 use crate::graphql::order::TaskOrder;
-use crate::graphql::plan::{Listed, Loader, Noun, relations};
+use crate::graphql::plan::{Column, Listed, Loader, Noun, Row, relations};
 use crate::graphql::selection::{Selected, Selection};
 use crate::graphql::slot::Slots;
 
@@ -156,6 +157,17 @@ impl Noun for Task {
                 .collect())
         })
     }
+
+    fn then<'a>(
+        loader: &'a Loader<'a>,
+        moment: &'a Moment,
+        _key: Column<Self>,
+        keys: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
+        Box::pin(async move {
+            Ok(history::tasks(loader.scope, loader.database, moment, keys).await?)
+        })
+    }
 }
 
 impl Listed for Task {
@@ -213,7 +225,19 @@ async fn latest_told<'a>(
         [(status_change::Column::ChangedAt, Direction::Descending)],
         status_change::Column::Id,
     );
-    let slices: HashMap<Uuid, Slice<status_change::Model>> =
+    let page = Page::first(LATEST);
+    let slices: HashMap<Uuid, Slice<status_change::Model>> = if let Some(moment) = &loader.as_of {
+        let (scope, database) = (loader.scope, loader.database);
+        let column = status_change::Column::TaskId;
+        let mut of_tasks: HashMap<Uuid, Vec<status_change::Model>> = HashMap::new();
+        for row in history::status_changes(scope, database, moment, column, tasks).await? {
+            of_tasks.entry(row.task_id.0).or_default().push(row);
+        }
+        let of_tasks = of_tasks.into_iter();
+        of_tasks
+            .map(|(task, rows)| (task, page.take(rows, &order)))
+            .collect()
+    } else {
         read::children::<status_change::Entity>(
             loader.scope,
             loader.database,
@@ -221,9 +245,10 @@ async fn latest_told<'a>(
             tasks,
             &Filter::default(),
             &order,
-            &Page::first(LATEST),
+            &page,
         )
-        .await?;
+        .await?
+    };
     for (slots, task) in std::iter::zip(slots, tasks) {
         let rows = slices.get(task).map_or(&[][..], |slice| &slice.rows);
         for alias in aliases {
@@ -278,6 +303,17 @@ impl Noun for StatusChange {
             Ok(objects.collect())
         })
     }
+
+    fn then<'a>(
+        loader: &'a Loader<'a>,
+        moment: &'a Moment,
+        column: Column<Self>,
+        keys: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
+        Box::pin(async move {
+            Ok(history::status_changes(loader.scope, loader.database, moment, column, keys).await?)
+        })
+    }
 }
 
 impl Noun for Note {
@@ -300,6 +336,17 @@ impl Noun for Note {
                 .collect())
         })
     }
+
+    fn then<'a>(
+        loader: &'a Loader<'a>,
+        moment: &'a Moment,
+        column: Column<Self>,
+        keys: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
+        Box::pin(async move {
+            Ok(history::notes(loader.scope, loader.database, moment, column, keys).await?)
+        })
+    }
 }
 
 impl Noun for Chase {
@@ -319,6 +366,17 @@ impl Noun for Chase {
             Ok(objects
                 .map(|(row, slots)| Arc::new(Self::new(row, slots)))
                 .collect())
+        })
+    }
+
+    fn then<'a>(
+        loader: &'a Loader<'a>,
+        moment: &'a Moment,
+        column: Column<Self>,
+        keys: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
+        Box::pin(async move {
+            Ok(history::chases(loader.scope, loader.database, moment, column, keys).await?)
         })
     }
 }
