@@ -1,10 +1,10 @@
 //! Store: what the fold changed, at most one upsert per table, whatever the size of the batch.
 
+use chrono::{DateTime, Utc};
 use entity::{
     activity, activity_link, building, chase, incident, level, note, property, site, status_change,
     task, zone,
 };
-use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use uuid::Uuid;
 

@@ -210,7 +210,11 @@ fn as_of(registry: &mut Registry, (name, mut field): (String, MetaField)) -> (St
     field.compute_complexity = Some(|_, _, field, below| {
         let asks_then = field.get_argument("asOf").is_some();
         let more = if asks_then { THEN_COST } else { 0 };
-        Ok(bounded(below.saturating_mul(if asks_then { 5 } else { 1 }).saturating_add(more)))
+        Ok(bounded(
+            below
+                .saturating_mul(if asks_then { 5 } else { 1 })
+                .saturating_add(more),
+        ))
     });
     (name, field)
 }

@@ -171,8 +171,11 @@ pub(super) fn note(state: &mut State, fact: &Fact, told: &Note) -> Told {
     }
     let finished = match task {
         Some(task) => {
-            let before = named.and_then(|(_, before)| before);
-            let before = before.or_else(|| super::task(state, task).cloned());
+            let before = match named {
+                // None where the note is the first that is heard of the task.
+                Some((_, before)) => before,
+                None => super::task(state, task).cloned(),
+            };
             finish(
                 state,
                 fact,
@@ -217,7 +220,9 @@ impl Kept {
                 taken: Vec::new(),
             };
         };
-        let is_moved = changes.iter().any(|change| change.field.ends_with(".task_id"));
+        let is_moved = changes
+            .iter()
+            .any(|change| change.field.ends_with(".task_id"));
         let taken = is_moved.then(|| diff::taken::<E>(id, prefix, held));
         Self {
             changes,

@@ -227,8 +227,13 @@ fn link_if_moved(
     }
     state.moved_tasks.insert(id);
     // The incident that it leaves is told too.
-    if let Some(left) = before.incident_id.filter(|_| before.incident_id != row.incident_id) {
-        let left_it = changes.iter().filter(|change| change.field == "incident_id");
+    if let Some(left) = before
+        .incident_id
+        .filter(|_| before.incident_id != row.incident_id)
+    {
+        let left_it = changes
+            .iter()
+            .filter(|change| change.field == "incident_id");
         folded.linked.push(Linked {
             incident: Some(left),
             ..Linked::corrected(id, fact, left_it.cloned().collect())

@@ -95,4 +95,3 @@ where
     }
     Ok(rows)
 }
-

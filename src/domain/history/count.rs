@@ -103,9 +103,15 @@ pub async fn open_incidents(
         let sum = counts.entry(building).or_insert(Some(0));
         *sum = sum.zip(count).map(|(sum, count)| sum + count);
     }
-    let capped = |count: i64| u64::try_from(count).ok().filter(|count| *count <= COUNT_LIMIT);
+    let capped = |count: i64| {
+        u64::try_from(count)
+            .ok()
+            .filter(|count| *count <= COUNT_LIMIT)
+    };
     let counts = counts.into_iter();
-    Ok(counts.map(|(id, count)| (id, count.and_then(capped))).collect())
+    Ok(counts
+        .map(|(id, count)| (id, count.and_then(capped)))
+        .collect())
 }
 
 fn statement(scope: &Scope, backend: DbBackend, moment: &Moment, buildings: &[Uuid]) -> Statement {
@@ -116,9 +122,10 @@ fn statement(scope: &Scope, backend: DbBackend, moment: &Moment, buildings: &[Uu
     };
     let text = words(backend)
         .into_iter()
-        .fold(SITES.replace("{covered}", covered), |text, (word, meaning)| {
-            text.replace(word, meaning)
-        })
+        .fold(
+            SITES.replace("{covered}", covered),
+            |text, (word, meaning)| text.replace(word, meaning),
+        )
         .replace("{after}", &moment.seq.to_string())
         .replace("{most}", &(COUNT_LIMIT + 1).to_string());
     let claimed: Vec<Uuid> = claims.buildings.iter().map(|id| id.0).collect();
@@ -128,7 +135,11 @@ fn statement(scope: &Scope, backend: DbBackend, moment: &Moment, buildings: &[Uu
         Keys::Uuids(&claimed),
         Keys::Uuids(&properties),
     ];
-    let keys = if covered == ALL { &keys[..1] } else { &keys[..] };
+    let keys = if covered == ALL {
+        &keys[..1]
+    } else {
+        &keys[..]
+    };
     let mut sql = String::new();
     let values = bulk::place_keys(&mut sql, &text, keys, backend);
     Statement::from_sql_and_values(backend, sql, values)

@@ -71,9 +71,8 @@ pub(super) async fn covered(
         return Ok(asked);
     };
     let claimed = asked.iter().copied();
-    let mut covered: HashSet<BuildingId> = claimed
-        .filter(|id| claims.buildings.contains(id))
-        .collect();
+    let mut covered: HashSet<BuildingId> =
+        claimed.filter(|id| claims.buildings.contains(id)).collect();
     if claims.properties.is_empty() || asked.is_empty() {
         return Ok(covered);
     }

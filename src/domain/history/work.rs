@@ -84,9 +84,7 @@ pub async fn work_orders(
         .filter(|id| rows.iter().all(|row| row.id.0 != *id))
         .collect();
     let left: Vec<Uuid> = left.into_iter().collect();
-    rows.extend(
-        read::by_keys::<task::Entity>(scope, connection, task::Column::Id, &left).await?,
-    );
+    rows.extend(read::by_keys::<task::Entity>(scope, connection, task::Column::Id, &left).await?);
     let rows = as_they_were(scope, connection, moment, rows).await?;
     let mut of_incidents: HashMap<Uuid, Vec<task::Model>> = HashMap::new();
     for row in rows {
@@ -139,14 +137,17 @@ async fn as_they_were(
 
 /// The incident whose own work order a task is: it is that incident in other words.
 fn own_incident(row: &task::Model) -> Option<IncidentId> {
-    row.incident_id.filter(|_| row.kind == TaskKind::IncidentWork)
+    row.incident_id
+        .filter(|_| row.kind == TaskKind::IncidentWork)
 }
 
 fn restore(past: &Past, row: &mut task::Model) -> Result<(), Unanswered> {
     if let Some(incident) = own_incident(row) {
         past.restore(incident.0, row, |field| match field {
             "kind" => Some("initiator"),
-            "code" | "escalation_level" | "highest_escalation_level" | "is_open" | "sensors" => None,
+            "code" | "escalation_level" | "highest_escalation_level" | "is_open" | "sensors" => {
+                None
+            }
             field => Some(field),
         })?;
         return Ok(());
@@ -159,4 +160,3 @@ fn restore(past: &Past, row: &mut task::Model) -> Result<(), Unanswered> {
     row.status_key = row.status.as_deref().map(status_type::key);
     Ok(())
 }
-

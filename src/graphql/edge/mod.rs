@@ -4,6 +4,7 @@ mod activity;
 mod delivery;
 mod incident;
 mod place;
+mod provenance;
 mod task;
 
 /// Declares the fields of a type that lead to other objects; their values come from the plan.

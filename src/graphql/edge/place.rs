@@ -238,7 +238,11 @@ fn counted_then(registry: &mut Registry) -> (String, MetaField) {
     let (name, mut field) = field("openIncidentCount", description, ty, vec![as_of]);
     field.compute_complexity = Some(|_, _, field, _| {
         let asks_then = field.get_argument("asOf").is_some();
-        Ok(if asks_then { COUNT_THEN_COST } else { COUNT_COST })
+        Ok(if asks_then {
+            COUNT_THEN_COST
+        } else {
+            COUNT_COST
+        })
     });
     (name, field)
 }
@@ -450,9 +454,9 @@ impl Noun for Zone {
         _key: Column<Self>,
         keys: &'a [Uuid],
     ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
-        Box::pin(async move {
-            Ok(history::zones(loader.scope, loader.database, moment, keys).await?)
-        })
+        Box::pin(
+            async move { Ok(history::zones(loader.scope, loader.database, moment, keys).await?) },
+        )
     }
 }
 

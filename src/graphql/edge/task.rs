@@ -8,7 +8,7 @@ use entity::{activity, building, chase, incident, note, status_change, task, zon
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{edges, timeline};
+use super::{edges, provenance, timeline};
 use crate::domain::filter::{Filter, Operand, Test};
 use crate::domain::history::{self, Moment};
 use crate::domain::key::Key;
@@ -20,7 +20,8 @@ use crate::graphql::error::Fault;
 use crate::graphql::filter::TaskFilter;
 use crate::graphql::id::Kind;
 use crate::graphql::object::{
-    AssetDowntime, Building, Chase, ComplianceAnswer, Incident, Note, StatusChange, Task, Zone,
+    AssetDowntime, Building, Chase, ComplianceAnswer, Incident, Note, Origin, StatusChange, Task,
+    Zone,
 };
 use crate::graphql::order::TaskOrder;
 use crate::graphql::plan::{Column, Listed, Loader, Noun, Row, relations};
@@ -57,8 +58,11 @@ edges!(Task, registry => [
         registry,
         "raw",
         "The latest description exactly as the platform sent it; null while it was not described. \
-         It may be large: take pages of at most 50 with it.",
+         Only the latest is kept: as of an earlier time it is null where another has replaced it since. It may be large: take pages of at most 50 with it.",
     )),
+    provenance::provenance(registry, "Left out are those that several facts decide: `reportedAt` is the earliest of all \
+        times told, `chaseCount` counts the chases, `isOpen` and `statusType` follow from others. An incident's own work \
+        order has none: ask its incident."),
     timeline(registry, "to this task"),
 ]);
 
@@ -143,6 +147,10 @@ impl Noun for Task {
                                 .await?,
                         );
                     }
+                    "provenance" => {
+                        let origins = origins(loader, &rows).await?;
+                        provenance::load(loader, slots, aliases, origins).await?;
+                    }
                     "raw" => raw(slots, aliases, &rows),
                     _ => {}
                 }
@@ -164,9 +172,9 @@ impl Noun for Task {
         _key: Column<Self>,
         keys: &'a [Uuid],
     ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
-        Box::pin(async move {
-            Ok(history::tasks(loader.scope, loader.database, moment, keys).await?)
-        })
+        Box::pin(
+            async move { Ok(history::tasks(loader.scope, loader.database, moment, keys).await?) },
+        )
     }
 }
 
@@ -199,6 +207,25 @@ impl Listed for Task {
         let work = Filter::Is(task::Column::Kind, Test::Eq(Operand::Key(work)));
         Filter::Not(Box::new(work))
     }
+}
+
+/// Where the fields of tasks come from; one statement, for the status changes that they show.
+async fn origins<'a>(
+    loader: &'a Loader<'a>,
+    rows: &[task::Model],
+) -> Result<Vec<Vec<Origin>>, Fault> {
+    let (scope, database) = (loader.scope, loader.database);
+    let shown = rows.iter().filter_map(|row| row.status_change_id);
+    let shown: Vec<Uuid> = shown.map(|id| id.0).collect();
+    let column = status_change::Column::Id;
+    let shown = read::by_keys::<status_change::Entity>(scope, database, column, &shown).await?;
+    let of = |row: &task::Model| {
+        let status = shown
+            .iter()
+            .find(|status| Some(status.id) == row.status_change_id);
+        Origin::of_task(row, status)
+    };
+    Ok(rows.iter().map(of).collect())
 }
 
 fn raw(slots: &mut [Slots], aliases: &[Selected<'_>], rows: &[task::Model]) {
@@ -311,7 +338,10 @@ impl Noun for StatusChange {
         keys: &'a [Uuid],
     ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
         Box::pin(async move {
-            Ok(history::status_changes(loader.scope, loader.database, moment, column, keys).await?)
+            Ok(
+                history::status_changes(loader.scope, loader.database, moment, column, keys)
+                    .await?,
+            )
         })
     }
 }

@@ -111,7 +111,7 @@ fn pascal(word: &str) -> String {
 }
 
 /// `zone.removed_at` is `zone.removedAt` here.
-fn in_schema(field: &str) -> String {
+pub(super) fn in_schema(field: &str) -> String {
     let mut name = String::with_capacity(field.len());
     let mut raise = false;
     for letter in field.chars() {
