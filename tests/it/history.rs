@@ -200,12 +200,12 @@ async fn what_was_answered_is_answered_again_as_of_its_time(
     covers_every_field(&server).await?;
     let mut kept = Vec::new();
     for step in 0.. {
-        clock.advance(seconds(60));
+        clock.advance(seconds(5));
         if !tell(&server, step).await? {
             break;
         }
         kept.push((clock.now(), server.shows(&whole(None)).await?));
-        clock.advance(seconds(60));
+        clock.advance(seconds(5));
     }
     assert!(kept.len() > 15);
     let states: BTreeSet<String> = kept.iter().map(|(_, was)| was.to_string()).collect();
@@ -228,7 +228,7 @@ async fn what_was_answered_is_answered_again_as_of_its_time(
     }
     // Between two batches it is as after the first of them.
     let (at, was) = &kept[4];
-    let then = server.shows(&whole(Some(*at + seconds(59)))).await?;
+    let then = server.shows(&whole(Some(*at + seconds(4)))).await?;
     assert_eq!(then["task"], was["task"]);
     server.stop().await
 }
@@ -577,7 +577,7 @@ async fn a_repeat_in_other_words_is_told_and_can_be_asked_before(
     };
     // Which of two descriptions of one event counts is decided by their hash: one order or the other changes it.
     let mut seen = Vec::new();
-    for words in ["one", "two", "three", "four", "five"] {
+    for words in ["two", "three", "four", "five", "one"] {
         clock.advance(seconds(60));
         server.push(json!([said(words)])).await?;
         seen.push((
@@ -596,7 +596,7 @@ async fn a_repeat_in_other_words_is_told_and_can_be_asked_before(
     let corrected = kinds[1..].iter().all(|kind| kind == "CORRECTED");
     assert!(corrected && kinds.len() == shown.len(), "{kinds:?}");
     // An exact repeat is no news.
-    server.push(json!([said("one")])).await?;
+    server.push(json!([said("two")])).await?;
     assert_eq!(server.kinds().await?.len(), kinds.len());
     server.stop().await
 }

@@ -45,7 +45,7 @@ const SITES: &str = "WITH moved AS (
                 SELECT a.changes FROM activity a
                     WHERE a.site_id = s.id AND a.incident_id IS NOT NULL AND a.tenant IS NULL AND a.seq > {after}
                         AND a.changes LIKE '%\"is_open\"%'
-                    ORDER BY a.seq LIMIT {most}
+                    LIMIT {most}
             ) AS a CROSS JOIN {changes} AS c WHERE {field} = 'is_open') AS opened
         FROM home JOIN site s ON s.id = home.site WHERE {covered}";
 
