@@ -33,7 +33,7 @@ impl MigrationTrait for Migration {
             &[
                 "ALTER TABLE activity_link ADD COLUMN linked_at {time}",
                 "CREATE INDEX activity_of_site ON activity (site_id, seq) WHERE incident_id IS NOT NULL AND tenant IS NULL",
-                "CREATE INDEX activity_moved ON activity (seq) WHERE kind = 'LINKED' AND subject_id = site_id",
+                "CREATE INDEX activity_moved ON activity (kind, seq) WHERE kind = 'LINKED' AND subject_id = site_id",
                 &mark,
             ],
         )

@@ -313,7 +313,8 @@ async fn timelines(server: &TestServer) -> anyhow::Result<Vec<(String, Vec<Strin
         );
         for node in nodes(server.shows(&query).await?[list].take()) {
             let told = nodes(node["timeline"].clone()).into_iter();
-            let told = told.filter(|activity| activity["kind"] != "LINKED" && activity["kind"] != "CORRECTED");
+            let told = told
+                .filter(|activity| activity["kind"] != "LINKED" && activity["kind"] != "CORRECTED");
             let told = told.map(|activity| activity["id"].to_string());
             timelines.push((node["id"].to_string(), told.collect()));
         }

@@ -313,6 +313,10 @@ async fn an_index_serves_what_was_known_at_an_earlier_time(
             let tables = ["activity", "a", "activity_link", "incident", "i", "site", "s", "task"];
             let is_scanned = tables.iter().any(|table| scans(&plan, table));
             assert!(!is_scanned, "{query}\n{plan}");
+            let by_index = ["incident_building", "activity_of_site", "activity_moved"];
+            let counts = plan.contains("open_now");
+            let is_served = by_index.iter().all(|index| plan.contains(index));
+            assert!(!counts || is_served, "{query}\n{plan}");
         }
     }
     estate.close().await;

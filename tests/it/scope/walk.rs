@@ -320,7 +320,10 @@ async fn no_earlier_time_tells_what_is_outside(test: TestDatabase) -> anyhow::Re
     let query = "{ activities(first: 100) { nodes { recordedAt } } }";
     let answer = estate.ask(Viewer::open(), query, json!({})).await;
     let all = answer["data"]["activities"]["nodes"].as_array().unwrap();
-    let times: BTreeSet<&str> = all.iter().map(|node| node["recordedAt"].as_str().unwrap()).collect();
+    let times: BTreeSet<&str> = all
+        .iter()
+        .map(|node| node["recordedAt"].as_str().unwrap())
+        .collect();
     let last = times.last().unwrap();
     for viewer in viewers() {
         for at in times.iter().step_by(5).chain([last]) {
@@ -334,15 +337,26 @@ async fn no_earlier_time_tells_what_is_outside(test: TestDatabase) -> anyhow::Re
                     let query = format!(
                         "query($id: ID!) {{ then: {field}(by: {{id: $id}}, asOf: \"{at}\") {{ {LINKS} {own} }} }}"
                     );
-                    let data = estate.data(&viewer, &query, json!({"id": thing.global()})).await;
+                    let data = estate
+                        .data(&viewer, &query, json!({"id": thing.global()}))
+                        .await;
                     counted(&viewer, &data);
                     let is_shown = !data["then"].is_null();
-                    assert!(!is_shown || thing.is_for(&viewer), "{}: {thing:?}", viewer.name);
+                    assert!(
+                        !is_shown || thing.is_for(&viewer),
+                        "{}: {thing:?}",
+                        viewer.name
+                    );
                     // At the end nothing is other than now.
-                    assert!(at != last || is_shown == thing.is_for(&viewer), "{}: {thing:?}", viewer.name);
+                    assert!(
+                        at != last || is_shown == thing.is_for(&viewer),
+                        "{}: {thing:?}",
+                        viewer.name
+                    );
                 }
             }
-            let query = format!("{{ buildings {{ nodes {{ id openIncidentCount(asOf: \"{at}\") }} }} }}");
+            let query =
+                format!("{{ buildings {{ nodes {{ id openIncidentCount(asOf: \"{at}\") }} }} }}");
             let then = estate.data(&viewer, &query, json!({})).await;
             if at == last {
                 let query = "{ buildings { nodes { id openIncidentCount } } }";
