@@ -14,6 +14,8 @@ pub struct Model {
     pub seq: i64,
     /// When it happened, copied for the order of timelines.
     pub occurred_at: DateTimeUtc,
+    /// When it was taken in; null where that was not kept: then it was there before the history can be asked.
+    pub linked_at: Option<DateTimeUtc>,
 }
 
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.

@@ -188,6 +188,8 @@ pub enum ActivityKind {
     LevelChanged,
     /// Things known apart turned out to belong together.
     Linked,
+    /// Something known was told otherwise: what it shows, or where it stands, is another than before.
+    Corrected,
     /// A deadline came near.
     SlaAtRisk,
     /// A deadline passed.

@@ -14,6 +14,7 @@ mod m20261122_7_sla;
 mod m20261122_8_cleaned;
 mod m20261122_8_search;
 mod m20261122_9_statistics;
+mod m20261122_9_history;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager};
 
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_8_cleaned::Migration),
             Box::new(m20261122_8_search::Migration),
             Box::new(m20261122_9_statistics::Migration),
+            Box::new(m20261122_9_history::Migration),
         ]
     }
 }

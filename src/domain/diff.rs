@@ -1,30 +1,34 @@
 //! What an activity lists as changed: the columns of a row that differ, as typed JSON.
 
 use entity::Change;
-use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
+use sea_orm::sea_query::ColumnType;
+use sea_orm::{ColumnTrait, EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::row;
 
+/// Columns of which an activity keeps the change for the history and does not show it.
+const UNTOLD: [&str; 5] = [
+    "last_activity_at",
+    "is_described",
+    "site_id",
+    "first_ended_at",
+    "last_open_at",
+];
 /// Columns that tell how a row is kept and not what happened.
-const SILENT: [&str; 19] = [
+const SILENT: [&str; 14] = [
     "id",
     "set_by",
     "raw",
-    "last_activity_at",
     "version",
     "described_status",
     "status_key",
-    "is_described",
-    "site_id",
     "source",
     "sla_start_by",
     "sla_due_at",
     "sla_miss_at",
     "sla_risk_at",
-    "first_ended_at",
-    "last_open_at",
     "last_cleaned_at",
     "last_cleaning_task_id",
     "open_incident_count",
@@ -64,6 +68,55 @@ where
         .collect()
 }
 
+/// All that `row` says, as what it said before it was taken from where it stood: the history of that place needs no
+/// other record of it.
+pub fn taken<E>(of: Uuid, prefix: &str, row: &E::Model) -> Vec<Change>
+where
+    E: EntityTrait,
+{
+    E::Column::iter()
+        .filter(|column| !SILENT.contains(&column.as_str()))
+        .map(|column| Change {
+            of,
+            field: format!("{prefix}{}", column.as_str()),
+            from: json(column.as_str(), row.get(column)),
+            to: Json::Null,
+        })
+        .collect()
+}
+
+/// Whether a change is shown to readers. What is not shown is there for the history: it says nothing that is news.
+pub fn is_shown(change: &Change) -> bool {
+    let (noun, column) = change
+        .field
+        .rsplit_once('.')
+        .unwrap_or(("", change.field.as_str()));
+    match noun {
+        "status_change" | "chase" => false,
+        "note" => column == "task_id",
+        _ => !UNTOLD.contains(&column),
+    }
+}
+
+/// The value that a change keeps, for a column again.
+pub fn value(column: impl ColumnTrait, kept: &Json) -> Value {
+    let text = kept.as_str();
+    match column.def().get_column_type() {
+        ColumnType::Uuid => Value::Uuid(text.and_then(|text| Uuid::try_parse(text).ok())),
+        ColumnType::TimestampWithTimeZone => {
+            Value::ChronoDateTimeUtc(text.and_then(|text| text.parse().ok()))
+        }
+        ColumnType::Boolean => Value::Bool(kept.as_bool()),
+        ColumnType::Integer => Value::Int(kept.as_i64().and_then(|number| number.try_into().ok())),
+        ColumnType::BigInteger => Value::BigInt(kept.as_i64()),
+        ColumnType::Double => Value::Double(kept.as_f64()),
+        _ if kept.is_null() => Value::String(None),
+        _ if STRUCTURED.contains(&column.as_str()) => kept.to_string().into(),
+        _ => Value::String(text.map(str::to_owned)),
+    }
+}
+
+/// The value of a column as a change keeps it.
 fn json(column: &str, value: Value) -> Json {
     match row::json(value) {
         Json::String(text) if STRUCTURED.contains(&column) => {

@@ -14,6 +14,10 @@ pub(super) const PRUNED_THROUGH: &str = "pruned_through_seq";
 /// The setting that holds the time from which on all activities are kept.
 pub(super) const HISTORY_FROM: &str = "history_from";
 
+/// The setting that holds the time from which on activities hold every change of what they tell of: before it a release
+/// kept less, or a swap made rows others without telling how.
+pub(super) const CHANGES_WHOLE_FROM: &str = "changes_whole_from";
+
 /// The seq of the latest activity; 0 when there never was one.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ pub mod fact;
 pub mod failure;
 pub mod filter;
 pub mod fold;
+pub mod history;
 pub mod id;
 pub mod journal;
 pub mod key;

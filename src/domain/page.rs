@@ -179,6 +179,26 @@ impl Page {
         query.limit(self.size + 1);
     }
 
+    /// The page of `rows`, which are all there are: what [`Page::apply`] and [`Page::cut`] are together.
+    pub fn take<M>(
+        &self,
+        mut rows: Vec<M>,
+        order: &Order<<M::Entity as EntityTrait>::Column>,
+    ) -> Slice<M>
+    where
+        M: ModelTrait,
+    {
+        let beyond = |row: &M, limit: &Option<Position>, side: Ordering| {
+            let position = order.position(row);
+            let limit = limit.as_ref();
+            limit.is_none_or(|limit| order.compare(&position, limit) == side)
+        };
+        rows.retain(|row| {
+            beyond(row, &self.after, Ordering::Greater) && beyond(row, &self.before, Ordering::Less)
+        });
+        self.cut(rows, order)
+    }
+
     /// Puts the rows that [`Page::apply`] found in order and cuts the one too many.
     pub fn cut<M>(
         &self,

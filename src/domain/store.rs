@@ -1,5 +1,6 @@
 //! Store: what the fold changed, at most one upsert per table, whatever the size of the batch.
 
+use chrono::{DateTime, Utc};
 use entity::{
     activity, activity_link, building, chase, incident, level, note, property, site, status_change,
     task,
@@ -12,7 +13,7 @@ use super::search::document::{self, Stale};
 use super::state::{LinkFrom, Rehomed, State, TimelineLink};
 use super::zone;
 
-/// Writes what differs between `state` and what it was loaded from, and appends `activities` in their order. Gives how
+/// Writes what differs between `state` and what it was loaded from, and appends `activities`, recorded at `recorded_at`, in their order. Gives how
 /// many entries timelines got of what was filed before.
 ///
 /// # Errors
@@ -21,6 +22,7 @@ pub async fn store(
     connection: &impl ConnectionTrait,
     state: &State,
     activities: &[activity::Model],
+    recorded_at: DateTime<Utc>,
 ) -> Result<u64, DbErr> {
     // Parents before children: foreign keys are checked at once.
     bulk::write::<property::Entity>(
@@ -65,8 +67,8 @@ pub async fn store(
     document::refresh(connection, &Stale::of(state)).await?;
     let rehomed: Vec<Rehomed> = state.rehomed.iter().copied().collect();
     let links: Vec<TimelineLink> = state.links.iter().copied().collect();
-    let adopted = rehome(connection, &rehomed).await?;
-    let linked = link(connection, &links).await?;
+    let adopted = rehome(connection, &rehomed, recorded_at).await?;
+    let linked = link(connection, &links, recorded_at).await?;
     // Children before parents.
     let zones: Vec<Uuid> = state.zones.removed().iter().map(|id| id.0).collect();
     delete(connection, "zone", &zones).await?;
@@ -80,7 +82,11 @@ pub async fn store(
 }
 
 /// What stands on a site that moved follows it, and the timeline of its new building takes in what happened there.
-async fn rehome(connection: &impl ConnectionTrait, moved: &[Rehomed]) -> Result<u64, DbErr> {
+async fn rehome(
+    connection: &impl ConnectionTrait,
+    moved: &[Rehomed],
+    at: DateTime<Utc>,
+) -> Result<u64, DbErr> {
     if moved.is_empty() {
         return Ok(0);
     }
@@ -106,12 +112,13 @@ async fn rehome(connection: &impl ConnectionTrait, moved: &[Rehomed]) -> Result<
     }
     let old: Vec<Uuid> = moved.iter().map(|moved| moved.from.0).collect();
     let mut sql = String::new();
-    let values = bulk::place_keys(
+    let mut values = bulk::place_keys(
         &mut sql,
-        ADOPT_TIMELINE,
+        &ADOPT_TIMELINE.replace("{at}", time_at(3, backend)),
         &[Keys::Uuids(&sites), Keys::Uuids(&old)],
         backend,
     );
+    values.push(at.into());
     let adopt = Statement::from_sql_and_values(backend, sql, values);
     Ok(connection.execute_raw(adopt).await?.rows_affected())
 }
@@ -136,16 +143,20 @@ const ADOPT_TIMELINE: &str = "WITH moved AS (
                 JOIN activity a ON a.seq = l.seq
             WHERE s.id IN {0}
     )
-    INSERT INTO activity_link (subject_id, seq, occurred_at)
-    SELECT s.building_id, moved.seq, moved.occurred_at FROM moved JOIN site s ON s.id = moved.site
+    INSERT INTO activity_link (subject_id, seq, occurred_at, linked_at)
+    SELECT s.building_id, moved.seq, moved.occurred_at, {at} FROM moved JOIN site s ON s.id = moved.site
         WHERE moved.filed_building IS NULL OR moved.filed_building <> s.building_id
     UNION
-    SELECT s.zone_id, moved.seq, moved.occurred_at FROM moved JOIN site s ON s.id = moved.site
+    SELECT s.zone_id, moved.seq, moved.occurred_at, {at} FROM moved JOIN site s ON s.id = moved.site
         WHERE s.zone_id IS NOT NULL AND (moved.filed_zone IS NULL OR moved.filed_zone <> s.zone_id)
     ON CONFLICT (subject_id, seq) DO NOTHING";
 
 /// Timelines take in what was filed before its place was known.
-async fn link(connection: &impl ConnectionTrait, links: &[TimelineLink]) -> Result<u64, DbErr> {
+async fn link(
+    connection: &impl ConnectionTrait,
+    links: &[TimelineLink],
+    at: DateTime<Utc>,
+) -> Result<u64, DbErr> {
     let of_tasks: Vec<(Uuid, Uuid)> = links
         .iter()
         .filter_map(|link| match link.from {
@@ -162,12 +173,12 @@ async fn link(connection: &impl ConnectionTrait, links: &[TimelineLink]) -> Resu
         .collect();
     // Notes first: what was linked to a task goes where the task goes.
     let note = "activity a WHERE a.subject_id = pair.filed AND a.task_id IS NULL AND a.kind = 'NOTE_ADDED'";
-    let notes = link_by(connection, note, &of_notes).await?;
+    let notes = link_by(connection, note, &of_notes, at).await?;
     let filed = "activity a WHERE a.task_id = pair.filed";
-    let filed = link_by(connection, filed, &of_tasks).await?;
+    let filed = link_by(connection, filed, &of_tasks, at).await?;
     let linked =
         "activity_link l CROSS JOIN activity a WHERE l.subject_id = pair.filed AND a.seq = l.seq";
-    Ok(notes + filed + link_by(connection, linked, &of_tasks).await?)
+    Ok(notes + filed + link_by(connection, linked, &of_tasks, at).await?)
 }
 
 /// `filed` names the activities `a` that were filed under `pair.filed`. CROSS JOIN keeps SQLite from walking the
@@ -176,12 +187,14 @@ async fn link_by(
     connection: &impl ConnectionTrait,
     filed: &str,
     pairs: &[(Uuid, Uuid)],
+    at: DateTime<Utc>,
 ) -> Result<u64, DbErr> {
     if pairs.is_empty() {
         return Ok(0);
     }
     let backend = connection.get_database_backend();
     let table = activity_link::Entity;
+    let time = time_at(2, backend);
     let pair = match backend {
         DbBackend::Sqlite => {
             "(SELECT unhex(value ->> 0, '-') AS subject, unhex(value ->> 1, '-') AS filed FROM json_each(?1)) AS pair"
@@ -192,16 +205,26 @@ async fn link_by(
         }
     };
     let sql = format!(
-        "INSERT INTO {} (subject_id, seq, occurred_at)
-         SELECT pair.subject, a.seq, a.occurred_at FROM {pair} CROSS JOIN {filed}
+        "INSERT INTO {} (subject_id, seq, occurred_at, linked_at)
+         SELECT pair.subject, a.seq, a.occurred_at, {time} FROM {pair} CROSS JOIN {filed}
              AND pair.subject NOT IN (COALESCE(a.building_id, a.id), COALESCE(a.zone_id, a.id),
                                         COALESCE(a.incident_id, a.id), COALESCE(a.task_id, a.id))
          ON CONFLICT (subject_id, seq) DO NOTHING",
         sea_orm::EntityName::table_name(&table)
     );
     let json = serde_json::to_string(pairs).unwrap_or_else(|_| "[]".to_owned());
-    let link = Statement::from_sql_and_values(backend, sql, [json.into()]);
+    let link = Statement::from_sql_and_values(backend, sql, [json.into(), at.into()]);
     Ok(connection.execute_raw(link).await?.rows_affected())
+}
+
+/// A time as a parameter whose type a SELECT does not tell.
+fn time_at(parameter: u8, backend: DbBackend) -> &'static str {
+    match (backend, parameter) {
+        (DbBackend::Sqlite, 2) => "?2",
+        (DbBackend::Sqlite, _) => "?3",
+        (_, 2) => "CAST($2 AS timestamptz)",
+        _ => "CAST($3 AS timestamptz)",
+    }
 }
 
 async fn delete(connection: &impl ConnectionTrait, table: &str, ids: &[Uuid]) -> Result<(), DbErr> {

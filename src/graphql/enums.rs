@@ -142,6 +142,8 @@ pub enum ActivityKind {
     LevelChanged,
     /// Things known apart turned out to belong together.
     Linked,
+    /// Something known was told in other words, or no longer belongs where it was.
+    Corrected,
     /// A deadline came near.
     SlaAtRisk,
     /// A deadline passed.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::registry::{MetaField, MetaType, Registry};
 use async_graphql::{ComplexObject, Context, ID, OutputType, ServerResult, SimpleObject, Value};
+use chrono::{DateTime, Utc};
 use entity::{note, site};
 
 use super::by::{BuildingBy, IncidentBy, TaskBy, ZoneBy};
@@ -159,11 +160,11 @@ async fn fetch<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetche
         }
         "incident" => {
             let by: IncidentBy = here.argument("by")?;
-            found::<Incident>(loader, by.key()?, here).await
+            then::<Incident>(loader, by.key()?, here).await
         }
         "task" => {
             let by: TaskBy = here.argument("by")?;
-            found::<Task>(loader, by.key()?, here).await
+            then::<Task>(loader, by.key()?, here).await
         }
         "properties" => loader.list::<Property>(here).await,
         "buildings" => loader.list::<Building>(here).await,
@@ -193,6 +194,43 @@ async fn found<'a, T: Noun>(
 ) -> Result<Fetched, Fault> {
     let mut objects = loader.keyed::<T>(&[key], here.selection()).await?;
     Ok(objects.remove(&key).map(|object| object as _))
+}
+
+/// The same, as of an earlier time where one is given.
+async fn then<'a, T: Noun>(
+    loader: &Loader<'a>,
+    key: uuid::Uuid,
+    here: &Selected<'a>,
+) -> Result<Fetched, Fault> {
+    let loader = loader.at(here.argument("asOf")?).await?;
+    found::<T>(&loader, key, here).await
+}
+
+/// What an incident or task costs as of an earlier time, beside what is below it: the changes since are looked through.
+const THEN_COST: usize = 1_000;
+
+/// The argument that asks about an earlier time, and its price.
+fn as_of(registry: &mut Registry, (name, mut field): (String, MetaField)) -> (String, MetaField) {
+    let as_of = argument::<Option<DateTime<Utc>>>(
+        registry,
+        "asOf",
+        "What caretaker would have answered at this time, from what was recorded by then (`Activity.recordedAt`); now when \
+         not given. All that is below is as of then: links, lists, counts, timelines and deadlines. As of now are what \
+         places are called, what statuses mean, and the operator's rule on deadlines. Null when it was not known yet, or \
+         when the viewer may not see it both where it is now and where it was then. A time ahead is refused, and one before \
+         the kept history with HISTORY_PRUNED.",
+    );
+    field.args.insert("asOf".to_owned(), as_of);
+    field.compute_complexity = Some(|_, _, field, below| {
+        let asks_then = field.get_argument("asOf").is_some();
+        let more = if asks_then { THEN_COST } else { 0 };
+        Ok(bounded(
+            below
+                .saturating_mul(if asks_then { 5 } else { 1 })
+                .saturating_add(more),
+        ))
+    });
+    (name, field)
 }
 
 async fn unmapped_statuses(loader: &Loader<'_>) -> Result<Fetched, Fault> {
@@ -240,7 +278,19 @@ fn lookups(registry: &mut Registry) -> Vec<(String, MetaField)> {
     let building = <Option<Arc<Building>> as OutputType>::create_type_info(registry);
     let zone = <Option<Arc<Zone>> as OutputType>::create_type_info(registry);
     let incident = <Option<Arc<Incident>> as OutputType>::create_type_info(registry);
+    let incident = field(
+        "incident",
+        "One incident; null when it is not known.",
+        incident,
+        vec![argument::<IncidentBy>(registry, "by", "Which one.")],
+    );
     let task = <Option<Arc<Task>> as OutputType>::create_type_info(registry);
+    let task = field(
+        "task",
+        "One task; null when it is not known.",
+        task,
+        vec![argument::<TaskBy>(registry, "by", "Which one.")],
+    );
     let mut nodes = field(
         "nodes",
         "The things with these global ids, in their order; null where there is none.",
@@ -276,18 +326,8 @@ fn lookups(registry: &mut Registry) -> Vec<(String, MetaField)> {
             zone,
             vec![argument::<ZoneBy>(registry, "by", "Which one.")],
         ),
-        field(
-            "incident",
-            "One incident; null when it is not known.",
-            incident,
-            vec![argument::<IncidentBy>(registry, "by", "Which one.")],
-        ),
-        field(
-            "task",
-            "One task; null when it is not known.",
-            task,
-            vec![argument::<TaskBy>(registry, "by", "Which one.")],
-        ),
+        as_of(registry, incident),
+        as_of(registry, task),
     ]
 }
 

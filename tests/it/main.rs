@@ -26,6 +26,7 @@ mod feed;
 mod fuzz;
 mod graphql;
 mod health;
+mod history;
 mod http;
 mod issuer;
 mod layering;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         ("fuzz", fuzz::tests()),
         ("graphql", graphql::tests()),
         ("health", health::tests()),
+        ("history", history::tests()),
         ("http", http::tests()),
         ("issuer", issuer::tests()),
         ("layering", layering::tests()),

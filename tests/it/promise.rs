@@ -1,6 +1,6 @@
 //! P2 end to end: the same calls in any order, any of them repeated, in any company, end in the same model and the same
 //! activities. What tells the story of arrival (seq, recorded_at, late, changes, what an activity is filed under,
-//! `Linked`, counts and outcomes of deliveries) may differ.
+//! `Linked`, `Corrected`, counts and outcomes of deliveries) may differ.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -157,7 +157,7 @@ async fn tables(connection: &DatabaseConnection) -> anyhow::Result<Tables> {
     let activities = activity::Entity::find().all(connection).await?;
     let activities = activities
         .iter()
-        .filter(|row| row.kind != ActivityKind::Linked);
+        .filter(|row| !matches!(row.kind, ActivityKind::Linked | ActivityKind::Corrected));
     let told = activities.map(|row| (row.id, row.kind, row.occurred_at, row.subject_id));
     tables.insert("activity", sorted(told));
     let deliveries = delivery::Entity::find().all(connection).await?;

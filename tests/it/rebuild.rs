@@ -304,7 +304,7 @@ async fn the_command_tells_by_its_exit_code(case: TestDatabase) -> anyhow::Resul
     server.kill().await
 }
 
-/// The ids in the timelines of all that has one, but for those of `Linked` activities: they tell the story of arrival.
+/// The ids in the timelines of all that has one, but for those of `Linked` and `Corrected` activities: they tell the story of arrival.
 async fn timelines(server: &TestServer) -> anyhow::Result<Vec<(String, Vec<String>)>> {
     let mut timelines = Vec::new();
     for list in ["buildings", "zones", "incidents", "tasks"] {
@@ -313,7 +313,8 @@ async fn timelines(server: &TestServer) -> anyhow::Result<Vec<(String, Vec<Strin
         );
         for node in nodes(server.shows(&query).await?[list].take()) {
             let told = nodes(node["timeline"].clone()).into_iter();
-            let told = told.filter(|activity| activity["kind"] != "LINKED");
+            let told = told
+                .filter(|activity| activity["kind"] != "LINKED" && activity["kind"] != "CORRECTED");
             let told = told.map(|activity| activity["id"].to_string());
             timelines.push((node["id"].to_string(), told.collect()));
         }

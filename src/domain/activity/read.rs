@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::filter as feed;
 use crate::domain::filter::Filter;
+use crate::domain::history::Moment;
 use crate::domain::page::{Direction, Order, Page, Slice};
 use crate::domain::read::{self, CrossJoin, Keys};
 use crate::domain::scope::Scope;
@@ -50,7 +51,8 @@ pub fn timeline_order(direction: Direction) -> Order<activity::Column> {
     )
 }
 
-/// One page of the timeline of each of `subjects`, which are all filed in the same `column`.
+/// One page of the timeline of each of `subjects`, which are all filed in the same `column`; as it was `until` then, if
+/// given.
 ///
 /// # Errors
 /// What the database says.
@@ -62,6 +64,7 @@ pub async fn timelines(
     filter: &Filter<activity::Column>,
     direction: Direction,
     page: &Page,
+    until: Option<&Moment>,
 ) -> Result<HashMap<Uuid, Slice<activity::Model>>, DbErr> {
     if subjects.is_empty() {
         return Ok(HashMap::new());
@@ -70,7 +73,7 @@ pub async fn timelines(
     let keys = Keys::new(backend, subjects);
     let filter = read::asked::<activity::Entity>(scope, backend, filter);
     let order = timeline_order(direction);
-    let [mut filed, mut linked] = branches(&keys, column, &filter);
+    let [mut filed, mut linked] = branches(&keys, column, &filter, until);
     page.apply(&mut filed, &order);
     // The link repeats the time so that its own index serves this order.
     let link_order = Order::new(
@@ -109,7 +112,7 @@ pub async fn timelines(
     read::grouped(connection, &outer, &order, page).await
 }
 
-/// How many activities each timeline has; null beyond [`read::COUNT_LIMIT`].
+/// How many activities each timeline has, or had `until` then; null beyond [`read::COUNT_LIMIT`].
 ///
 /// # Errors
 /// What the database says.
@@ -119,6 +122,7 @@ pub async fn count_timelines(
     column: activity::Column,
     subjects: &[Uuid],
     filter: &Filter<activity::Column>,
+    until: Option<&Moment>,
 ) -> Result<HashMap<Uuid, Option<u64>>, DbErr> {
     if subjects.is_empty() {
         return Ok(HashMap::new());
@@ -126,7 +130,7 @@ pub async fn count_timelines(
     let backend = connection.get_database_backend();
     let keys = Keys::new(backend, subjects);
     let filter = read::asked::<activity::Entity>(scope, backend, filter);
-    let [filed, linked] = branches(&keys, column, &filter).map(|mut branch| {
+    let [filed, linked] = branches(&keys, column, &filter, until).map(|mut branch| {
         branch.limit(read::COUNT_LIMIT + 1);
         all_of(branch)
     });
@@ -138,12 +142,18 @@ pub async fn count_timelines(
 }
 
 /// What is filed under the subject at hand, and what is linked to it.
-fn branches(keys: &Keys, column: activity::Column, filter: &Condition) -> [SelectStatement; 2] {
+fn branches(
+    keys: &Keys,
+    column: activity::Column,
+    filter: &Condition,
+    until: Option<&Moment>,
+) -> [SelectStatement; 2] {
     let start = || {
         Query::select()
             .expr_as(activity::Column::Seq.into_expr(), "seq")
             .from(activity::Entity)
             .cond_where(filter.clone())
+            .and_where_option(until.map(|moment| activity::Column::Seq.lte(moment.seq)))
             .take()
     };
     let mut filed = start();
@@ -158,6 +168,14 @@ fn branches(keys: &Keys, column: activity::Column, filter: &Condition) -> [Selec
                 .equals((activity::Entity, activity::Column::Seq)),
         )
         .and_where(activity_link::Column::SubjectId.into_expr().eq(keys.each()));
+    if let Some(moment) = until {
+        let linked_at = activity_link::Column::LinkedAt;
+        linked.cond_where(
+            Condition::any()
+                .add(linked_at.is_null())
+                .add(linked_at.lte(moment.at)),
+        );
+    }
     [filed, linked]
 }
 

@@ -151,7 +151,7 @@ async fn sift(
         };
         let tried = async {
             let applied = apply_known(&savepoint, vec![call], known, at).await?;
-            store::store(&savepoint, &applied.state, &applied.activities).await
+            store::store(&savepoint, &applied.state, &applied.activities, at).await
         };
         let tried = tried.await;
         savepoint.rollback().await?;
@@ -206,7 +206,7 @@ async fn replay_in(
     let applied = apply_known(transaction, calls(one), known, at).await?;
     let touched = Touched::by(transaction, &applied.state, delivery.id).await?;
     let before = touched.read(transaction).await?;
-    let linked = store::store(transaction, &applied.state, &applied.activities).await?;
+    let linked = store::store(transaction, &applied.state, &applied.activities, at).await?;
     let counts = &applied.counts;
     let receipts =
         receipt::store_deliveries(transaction, one, counts, at, Occasion::Replay).await?;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::receipt::Count;
 use crate::domain::fact::Fact;
 use crate::domain::fold;
+use crate::domain::id;
 use crate::domain::state::State;
 
 /// Up to so many facts are folded where they are: that takes a few milliseconds at most, about what moving to another
@@ -82,6 +83,8 @@ fn apply_here(mut state: State, calls: &[Call], recorded_at: DateTime<Utc>) -> A
         .unwrap_or(recorded_at);
     let moves = fold::finish(&mut state, latest).into_iter();
     activities.extend(moves.map(|new| activity::Model {
+        // A site may move to and fro by facts of one time: each move is told.
+        id: id::activity(&(new.row.id, recorded_at)),
         recorded_at,
         delivery_id: movers.get(&new.row.subject_id).copied().flatten(),
         ..new.row
@@ -103,7 +106,6 @@ mod tests {
 
     use super::*;
     use crate::domain::fact::{Place, What};
-    use crate::domain::id;
 
     fn calls(facts: usize) -> Vec<Call> {
         let fact = |number: usize| {

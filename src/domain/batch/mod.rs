@@ -5,7 +5,7 @@ mod apply;
 mod receipt;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod touched;
 
 use std::sync::Arc;
@@ -47,7 +47,13 @@ pub async fn write_on(
     let transaction = begin(database).await?;
     let recorded_at = recorded_at(&transaction, now).await?;
     let applied = load_and_apply(&transaction, calls(deliveries), recorded_at).await?;
-    store::store(&transaction, &applied.state, &applied.activities).await?;
+    store::store(
+        &transaction,
+        &applied.state,
+        &applied.activities,
+        recorded_at,
+    )
+    .await?;
     let counts = &applied.counts;
     let receipts =
         receipt::store_deliveries(&transaction, deliveries, counts, recorded_at, occasion).await?;
@@ -99,7 +105,13 @@ pub async fn try_facts(
         facts: facts_of(facts),
     };
     let applied = load_and_apply(&transaction, vec![call], recorded_at).await?;
-    let stored = store::store(&transaction, &applied.state, &applied.activities).await;
+    let stored = store::store(
+        &transaction,
+        &applied.state,
+        &applied.activities,
+        recorded_at,
+    )
+    .await;
     transaction.rollback().await?;
     stored.map(drop)
 }

@@ -30,7 +30,7 @@ const TABLES: [&str; 12] = [
 ];
 /// What P2 promises of the activities.
 const TOLD: &str = "SELECT quote(id) || kind || occurred_at || quote(subject_id) FROM activity
-    WHERE kind <> 'LINKED' ORDER BY 1";
+    WHERE kind NOT IN ('LINKED', 'CORRECTED') ORDER BY 1";
 
 fn delivery(number: (usize, usize), facts: &[Fact]) -> Delivery {
     let body_hash = format!("{number:?}");
@@ -85,18 +85,32 @@ async fn texts(database: &Database, sql: &str) -> Vec<String> {
         .collect()
 }
 
-async fn play(steps: &[Step], per_batch: usize) -> BTreeMap<String, Vec<String>> {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!(
-        "sqlite://{}?mode=rwc",
-        folder.path().join("test.db").display()
-    );
-    let database = Database::open(&url, 1).await.unwrap();
-    migration::Migrator::up(&database.writer, None)
-        .await
-        .unwrap();
-    let now = DateTime::UNIX_EPOCH;
-    for (number, steps) in steps.chunks(per_batch).enumerate() {
+/// A database of its own, in which a history is played.
+pub(crate) struct Played {
+    pub(crate) database: Database,
+    _folder: tempfile::TempDir,
+}
+
+impl Played {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!(
+            "sqlite://{}?mode=rwc",
+            folder.path().join("test.db").display()
+        );
+        let database = Database::open(&url, 1).await.unwrap();
+        migration::Migrator::up(&database.writer, None)
+            .await
+            .unwrap();
+        Self {
+            database,
+            _folder: folder,
+        }
+    }
+
+    /// Plays some steps at one time.
+    pub(crate) async fn batch(&self, number: usize, steps: &[Step], now: DateTime<Utc>) {
+        let database = &self.database;
         let mut facts = Vec::new();
         for (part, step) in steps.iter().enumerate() {
             let said = match step {
@@ -108,21 +122,32 @@ async fn play(steps: &[Step], per_batch: usize) -> BTreeMap<String, Vec<String>>
             };
             // The operator's word is a transaction of its own: what came before it is written before it.
             let before = delivery((number, part), &std::mem::take(&mut facts));
-            write(&database, &[before], now).await.unwrap();
-            say(&database, said).await;
+            write(database, &[before], now).await.unwrap();
+            say(database, said, now).await;
         }
-        let rest = delivery((number, per_batch), &facts);
-        write(&database, &[rest], now).await.unwrap();
+        let rest = delivery((number, steps.len()), &facts);
+        write(database, &[rest], now).await.unwrap();
     }
-    let rows = rows(&database).await;
-    database.close().await;
+
+    pub(crate) async fn close(self) {
+        self.database.close().await;
+    }
+}
+
+async fn play(steps: &[Step], per_batch: usize) -> BTreeMap<String, Vec<String>> {
+    let played = Played::new().await;
+    for (number, steps) in steps.chunks(per_batch).enumerate() {
+        played.batch(number, steps, DateTime::UNIX_EPOCH).await;
+    }
+    let rows = rows(&played.database).await;
+    played.close().await;
     rows
 }
 
-async fn say(database: &Database, said: Saying) {
+async fn say(database: &Database, said: Saying, now: DateTime<Utc>) {
     let operator = Operator {
         database: database.clone(),
-        clock: Arc::new(|| DateTime::UNIX_EPOCH),
+        clock: Arc::new(move || now),
         wake: tokio::sync::watch::channel(()).0,
     };
     let decided = match said {
@@ -131,7 +156,6 @@ async fn say(database: &Database, said: Saying) {
                 places: Some(places),
                 ..Declared::default()
             };
-            let now = DateTime::UNIX_EPOCH;
             operator::import(database, &declared, now).await.unwrap();
             return;
         }

@@ -3,7 +3,8 @@
 //! (credential's position in the settings, its own time, its activity).
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use entity::{Json, TaskId, Version, chase, note, status_change, task};
+use entity::{Change, Json, TaskId, Version, chase, note, status_change, task};
+use sea_orm::EntityTrait;
 
 use super::{Told, description};
 use crate::domain::diff;
@@ -48,13 +49,17 @@ pub(super) fn status(state: &mut State, fact: &Fact, told: &StatusChange) -> Tol
         ];
         contradiction("StatusChangeIdentifier", &told.identifier, differs)
     });
+    let from = held.as_ref().map(|held| held.task_id);
+    let lender = from.and_then(|from| super::task(state, from).cloned());
+    let mut kept = Kept::default();
     if shows_instead(held.as_ref().map(|held| &held.version), told.version) {
+        kept = Kept::of::<status_change::Entity>(id.0, "status_change.", held.as_ref(), &row);
         state.put_status_change(row);
     }
-    for task in held.map(|held| held.task_id).into_iter().chain([task]) {
+    for task in from.into_iter().chain([task]) {
         show_status(state, task);
     }
-    finish(
+    let finished = finish(
         state,
         fact,
         id.0,
@@ -62,7 +67,8 @@ pub(super) fn status(state: &mut State, fact: &Fact, told: &StatusChange) -> Tol
         &told.tenant,
         before.as_ref(),
         contradiction,
-    )
+    );
+    kept.told(state, finished, from, lender.as_ref())
 }
 
 /// A chase.
@@ -92,13 +98,17 @@ pub(super) fn chase(state: &mut State, fact: &Fact, told: &Chase) -> Told {
         ];
         contradiction("ChaseIdentifier", &told.identifier, differs)
     });
+    let from = held.as_ref().map(|held| held.task_id);
+    let lender = from.and_then(|from| super::task(state, from).cloned());
+    let mut kept = Kept::default();
     if shows_instead(held.as_ref().map(|held| &held.version), told.version) {
+        kept = Kept::of::<chase::Entity>(id.0, "chase.", held.as_ref(), &row);
         state.put_chase(row);
     }
-    for task in held.map(|held| held.task_id).into_iter().chain([task]) {
+    for task in from.into_iter().chain([task]) {
         count_chases(state, task);
     }
-    finish(
+    let finished = finish(
         state,
         fact,
         id.0,
@@ -106,7 +116,8 @@ pub(super) fn chase(state: &mut State, fact: &Fact, told: &Chase) -> Told {
         &told.tenant,
         before.as_ref(),
         contradiction,
-    )
+    );
+    kept.told(state, finished, from, lender.as_ref())
 }
 
 /// A note. Without a TaskIdentifier it belongs to a task only while exactly one has its reference.
@@ -151,13 +162,20 @@ pub(super) fn note(state: &mut State, fact: &Fact, told: &Note) -> Told {
         ];
         contradiction("NoteIdentifier", &told.identifier, differs)
     });
+    let from = held.as_ref().and_then(|held| held.task_id);
+    let lender = from.and_then(|from| super::task(state, from).cloned());
+    let mut kept = Kept::default();
     if shows_instead(held.as_ref().map(|held| &held.version), told.version) {
+        kept = Kept::of::<note::Entity>(id.0, "note.", held.as_ref(), &row);
         state.put_note(row);
     }
-    match task {
+    let finished = match task {
         Some(task) => {
-            let before = named.and_then(|(_, before)| before);
-            let before = before.or_else(|| super::task(state, task).cloned());
+            let before = match named {
+                // None where the note is the first that is heard of the task.
+                Some((_, before)) => before,
+                None => super::task(state, task).cloned(),
+            };
             finish(
                 state,
                 fact,
@@ -174,6 +192,62 @@ pub(super) fn note(state: &mut State, fact: &Fact, told: &Note) -> Told {
             contradiction,
             ..Told::default()
         },
+    };
+    kept.told(state, finished, from, lender.as_ref())
+}
+
+/// What the history has to know of a status change, note or chase beside the activity that tells it.
+#[derive(Debug, Default)]
+struct Kept {
+    changes: Vec<Change>,
+    /// What the task that had it before has lost.
+    taken: Vec<Change>,
+}
+
+impl Kept {
+    /// `row` is shown from now on. Of a new one it is enough that it was not there before.
+    fn of<E: EntityTrait>(
+        id: uuid::Uuid,
+        prefix: &str,
+        held: Option<&E::Model>,
+        row: &E::Model,
+    ) -> Self {
+        let mut changes = diff::changes::<E>(id, prefix, held, row);
+        let Some(held) = held else {
+            changes.retain(|change| change.field.ends_with(".identifier"));
+            return Self {
+                changes,
+                taken: Vec::new(),
+            };
+        };
+        let is_moved = changes
+            .iter()
+            .any(|change| change.field.ends_with(".task_id"));
+        let taken = is_moved.then(|| diff::taken::<E>(id, prefix, held));
+        Self {
+            changes,
+            taken: taken.unwrap_or_default(),
+        }
+    }
+
+    /// The same with what is told of the task, and of the one that had it before.
+    fn told(
+        self,
+        state: &State,
+        mut told: Told,
+        from: Option<TaskId>,
+        lender: Option<&task::Model>,
+    ) -> Told {
+        told.changes.extend(self.changes);
+        if let Some(from) = from.filter(|_| !self.taken.is_empty()) {
+            let row = super::task(state, from);
+            let mut left = row
+                .map(|row| diff::changes::<task::Entity>(from.0, "task.", lender, row))
+                .unwrap_or_default();
+            left.extend(self.taken);
+            told.left = Some((from, left));
+        }
+        told
     }
 }
 
@@ -255,6 +329,7 @@ fn finish(
             .map(|row| diff::changes::<task::Entity>(task.0, "task.", before, row))
             .unwrap_or_default(),
         contradiction,
+        ..Told::default()
     }
 }
 

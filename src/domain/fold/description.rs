@@ -1,6 +1,6 @@
 //! Urgent's descriptions of tasks, and what joins a task to its incident and to the notes that only know its reference.
 
-use entity::{Change, Json, Source, TaskId, TaskKind, task};
+use entity::{ActivityKind, Change, Json, Source, TaskId, TaskKind, task};
 
 use super::{Folded, Linked, Told, place};
 use crate::domain::diff;
@@ -161,7 +161,7 @@ pub(super) fn describe(
             .as_ref()
             .is_some_and(|row| row.last_activity_at > fact.occurred_at),
         changes,
-        contradiction: None,
+        ..Told::default()
     }
 }
 
@@ -226,9 +226,24 @@ fn link_if_moved(
         return;
     }
     state.moved_tasks.insert(id);
+    // The incident that it leaves is told too.
+    if let Some(left) = before
+        .incident_id
+        .filter(|_| before.incident_id != row.incident_id)
+    {
+        let left_it = changes
+            .iter()
+            .filter(|change| change.field == "incident_id");
+        folded.linked.push(Linked {
+            incident: Some(left),
+            ..Linked::corrected(id, fact, left_it.cloned().collect())
+        });
+    }
     folded.linked.push(Linked {
+        kind: ActivityKind::Linked,
         id: id::activity(&("linked", id, fact.id)),
         task: id,
+        incident: None,
         changes,
     });
 }
@@ -258,6 +273,10 @@ pub(super) fn join_notes(state: &mut State, fact: &Fact, folded: &mut Folded) {
             continue;
         }
         let mut note = note.clone();
+        if let Some(left) = note.task_id {
+            let taken = diff::taken::<entity::note::Entity>(id.0, "note.", &note);
+            folded.linked.push(Linked::corrected(left, fact, taken));
+        }
         let from = std::mem::replace(&mut note.task_id, task);
         state.put_note(note);
         let Some(task) = task else {
@@ -272,8 +291,10 @@ pub(super) fn join_notes(state: &mut State, fact: &Fact, folded: &mut Folded) {
             to: task.0.to_string().into(),
         };
         folded.linked.push(Linked {
+            kind: ActivityKind::Linked,
             id: id::activity(&("linked", id, fact.id)),
             task,
+            incident: None,
             changes: vec![change],
         });
     }

@@ -5,7 +5,9 @@
 //!  ────────────────────────────────────────► fold ──────────────────────────────────────►
 //! ```
 //! One fact gives exactly one activity; its kind and subject come from the fact alone. What it did to other things
-//! stands in its changes. `Linked` activities tell of knowledge that came late, and so are part of the story of arrival.
+//! stands in its changes. `Linked` activities tell of knowledge that came late, `Corrected` ones of what was told twice in
+//! different words; both are part of the story of arrival. Every change of a field stands in the changes of an activity
+//! filed under its task or incident, and of a site's place in one about the site: the history is read from there.
 
 mod act;
 mod description;
@@ -30,6 +32,7 @@ pub use self::place::{declare_places, is_astray};
 #[cfg(test)]
 pub(in crate::domain) use self::work::empty_incident;
 use super::fact::{Fact, What};
+use super::id;
 use super::state::State;
 
 /// What became of one fact.
@@ -58,12 +61,28 @@ pub struct Folded {
     linked: Vec<Linked>,
 }
 
-/// A task that turned out to belong somewhere.
+/// A task that turned out to belong somewhere, or no longer has what it had.
 #[derive(Debug)]
 struct Linked {
+    kind: ActivityKind,
     id: ActivityId,
     task: TaskId,
+    /// The incident it is filed under; that of the task when not given.
+    incident: Option<IncidentId>,
     changes: Vec<Change>,
+}
+
+impl Linked {
+    /// `task` no longer has something, or has it in other words, by what `fact` told of another.
+    fn corrected(task: TaskId, fact: &Fact, changes: Vec<Change>) -> Self {
+        Self {
+            kind: ActivityKind::Corrected,
+            id: id::activity(&("corrected", task, fact.id, &changes)),
+            task,
+            incident: None,
+            changes,
+        }
+    }
 }
 
 /// What a fact told, before it is made an activity.
@@ -78,13 +97,16 @@ struct Told {
     changes: Vec<Change>,
     /// What was said otherwise before under the same identifier, in plain words.
     contradiction: Option<String>,
+    /// The task that had this before, and what it lost.
+    left: Option<(TaskId, Vec<Change>)>,
 }
 
 /// Applies `fact`.
 pub fn apply(state: &mut State, fact: &Fact) -> (Verdict, Folded) {
     let mut folded = Folded::default();
     if !state.known.insert(fact.id) {
-        again(state, fact);
+        again(state, fact, &mut folded);
+        tell_linked(state, fact, &mut folded);
         return (Verdict::Duplicate, folded);
     }
     let mut told = match &fact.what {
@@ -108,6 +130,7 @@ pub fn apply(state: &mut State, fact: &Fact) -> (Verdict, Folded) {
         Some(contradiction) => Verdict::Conflict(contradiction),
         None => Verdict::Applied,
     };
+    leave(fact, &mut told, &mut folded);
     folded.activities.push(activity(
         fact.id,
         fact.kind,
@@ -115,12 +138,26 @@ pub fn apply(state: &mut State, fact: &Fact) -> (Verdict, Folded) {
         told,
         fact.data.clone(),
     ));
+    tell_linked(state, fact, &mut folded);
+    (verdict, folded)
+}
+
+fn leave(fact: &Fact, told: &mut Told, folded: &mut Folded) {
+    if let Some((task, changes)) = told.left.take() {
+        folded.linked.push(Linked::corrected(task, fact, changes));
+    }
+}
+
+/// Makes activities of what the fact told of other tasks.
+fn tell_linked(state: &mut State, fact: &Fact, folded: &mut Folded) {
     for linked in std::mem::take(&mut folded.linked) {
         if state.known.insert(linked.id) {
             let told = Told {
                 subject: linked.task.0,
                 filed: filed_task(state, linked.task),
-                incident: task(state, linked.task).and_then(|row| row.incident_id),
+                incident: linked
+                    .incident
+                    .or_else(|| task(state, linked.task).and_then(|row| row.incident_id)),
                 task: Some(linked.task),
                 tenant: task(state, linked.task).and_then(|row| row.tenant.clone()),
                 changes: linked.changes,
@@ -128,30 +165,38 @@ pub fn apply(state: &mut State, fact: &Fact) -> (Verdict, Folded) {
             };
             folded.activities.push(activity(
                 linked.id,
-                ActivityKind::Linked,
+                linked.kind,
                 fact.occurred_at,
                 told,
                 None,
             ));
         }
     }
-    (verdict, folded)
 }
 
 /// A known fact is no news. But an act that comes under another credential may be the version that the row has to
 /// show, and Matrix's event key leaves out words that may differ: of those the greater count, whichever came first.
-fn again(state: &mut State, fact: &Fact) {
-    match &fact.what {
-        What::Incident(work) => drop(work::incident(state, fact, work)),
-        What::MatrixTask(work) => drop(work::matrix_task(state, fact, work)),
-        What::Zone(event) => drop(event::zone(state, fact, event)),
-        What::Level(event) => drop(event::level(state, fact, event)),
-        What::Other(place) => drop(event::other(state, fact, place)),
-        What::Status(told) => drop(act::status(state, fact, told)),
-        What::Note(told) => drop(act::note(state, fact, told)),
-        What::Chase(told) => drop(act::chase(state, fact, told)),
+fn again(state: &mut State, fact: &Fact, folded: &mut Folded) {
+    let mut told = match &fact.what {
+        What::Incident(work) => work::incident(state, fact, work),
+        What::MatrixTask(work) => work::matrix_task(state, fact, work),
+        What::Zone(event) => event::zone(state, fact, event),
+        What::Level(event) => event::level(state, fact, event),
+        What::Other(place) => event::other(state, fact, place),
+        What::Status(told) => act::status(state, fact, told),
+        What::Note(told) => act::note(state, fact, told),
+        What::Chase(told) => act::chase(state, fact, told),
         // Their key holds all that they say.
-        What::Description(_) | What::Stray(_) => {}
+        What::Description(_) | What::Stray(_) => return,
+    };
+    // The name of a zone is compared with the stored one: within a batch, the first call has told of it.
+    told.changes.retain(|change| change.field != "zone.name");
+    leave(fact, &mut told, folded);
+    let id = id::activity(&("corrected", fact.id, &told.changes));
+    if !told.changes.is_empty() && state.known.insert(id) {
+        let kind = ActivityKind::Corrected;
+        let row = activity(id, kind, fact.occurred_at, told, None);
+        folded.activities.push(row);
     }
 }
 

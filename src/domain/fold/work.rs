@@ -101,7 +101,7 @@ pub(super) fn incident(state: &mut State, fact: &Fact, work: &Work) -> Told {
             .as_ref()
             .is_some_and(|row| row.last_activity_at > fact.occurred_at),
         changes: changes(state, setter, before.as_ref(), &row),
-        contradiction: None,
+        ..Told::default()
     };
     state.put_task(order);
     state.put_incident(row);
@@ -179,7 +179,7 @@ fn changes(
 }
 
 /// Matrix's own work order for an incident: the incident seen as a task.
-fn work_order(incident: &incident::Model) -> task::Model {
+pub(in crate::domain) fn work_order(incident: &incident::Model) -> task::Model {
     task::Model {
         name: incident.name.clone(),
         description: incident.description.clone(),
@@ -279,7 +279,7 @@ pub(super) fn matrix_task(state: &mut State, fact: &Fact, work: &Work) -> Told {
             .as_ref()
             .is_some_and(|row| row.last_activity_at > fact.occurred_at),
         changes,
-        contradiction: None,
+        ..Told::default()
     };
     state.put_task(row);
     told

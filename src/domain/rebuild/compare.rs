@@ -209,7 +209,10 @@ impl<E: EntityTrait> Walk<E> {
 fn is_compared(row: &activity::Model) -> bool {
     !matches!(
         row.kind,
-        ActivityKind::Linked | ActivityKind::SlaAtRisk | ActivityKind::SlaBreached
+        ActivityKind::Linked
+            | ActivityKind::Corrected
+            | ActivityKind::SlaAtRisk
+            | ActivityKind::SlaBreached
     )
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use entity::{
     ActivityId, ActivityKind, BuildingId, Change, DeliveryId, IncidentId, Json, PropertyId, SiteId,
-    TaskId, ZoneId, activity, building, delivery,
+    TaskId, ZoneId, activity, building, delivery, setting,
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, Statement};
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use super::timeline;
 use crate::domain::bulk::{self, Existing, Keys};
 use crate::domain::database::Database;
 use crate::domain::row::{Columns, FieldChange, RowChange, RowVerdict};
-use crate::domain::{batch, id};
+use crate::domain::{batch, id, journal};
 
 /// How many activities are appended with one statement.
 const PORTION: usize = 1000;
@@ -218,6 +218,15 @@ pub async fn adopt(
     let linked = adopt.linked(&properties, recorded_at);
     for portion in linked.chunks(PORTION) {
         bulk::write::<activity::Entity>(present, portion, &["seq"], Existing::Keep).await?;
+    }
+    let differs = difference.tables.iter().any(|(_, count)| *count > 0);
+    if differs || difference.unlinked > 0 {
+        // What the rows said before stands in no activity.
+        let row = setting::Model {
+            name: journal::CHANGES_WHOLE_FROM.to_owned(),
+            value: recorded_at.to_rfc3339(),
+        };
+        bulk::write::<setting::Entity>(present, &[row], &[], Existing::Replace).await?;
     }
     let news = difference.missing.len() + linked.len();
     if news > 0 && present.get_database_backend() == DbBackend::Postgres {

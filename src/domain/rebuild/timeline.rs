@@ -33,7 +33,7 @@ const GAPS: &str = "WITH named AS (
         UNION SELECT t.incident_id, n.seq, n.occurred_at FROM noted n JOIN task t ON t.id = n.task_id
             WHERE t.incident_id IS NOT NULL
     )
-    SELECT due.subject_id, due.seq, due.occurred_at FROM due
+    SELECT due.subject_id, due.seq, due.occurred_at, NULL AS linked_at FROM due
         WHERE NOT EXISTS (SELECT 1 FROM activity_link l WHERE l.subject_id = due.subject_id AND l.seq = due.seq)
         ORDER BY due.subject_id, due.seq";
 

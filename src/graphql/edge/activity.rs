@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::edges;
 use crate::domain::activity::change;
+use crate::domain::diff;
 use crate::graphql::edge_field::one;
 use crate::graphql::error::Fault;
 use crate::graphql::id::Kind;
@@ -45,6 +46,9 @@ impl Noun for Activity {
         Box::pin(async move {
             let mut slots = vec![Slots::default(); rows.len()];
             let wanted = wanted(&rows, &selection);
+            for row in &mut rows {
+                row.changes.0.retain(diff::is_shown);
+            }
             if wanted.iter().any(|(name, _)| *name == "changes") {
                 change::keep_seen(loader.scope, loader.database, &mut rows).await?;
             }

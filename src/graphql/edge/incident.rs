@@ -6,15 +6,16 @@ use entity::{activity, building, incident, task, zone};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{edges, timeline};
+use super::{edges, provenance, timeline};
+use crate::domain::history::{self, Moment};
 use crate::domain::page::Direction;
 use crate::graphql::edge_field::{always, list, one};
 use crate::graphql::error::Fault;
 use crate::graphql::filter::IncidentFilter;
 use crate::graphql::id::Kind;
-use crate::graphql::object::{Building, Incident, Task, Zone};
+use crate::graphql::object::{Building, Incident, Origin, Task, Zone};
 use crate::graphql::order::IncidentOrder;
-use crate::graphql::plan::{Listed, Loader, Noun, relations};
+use crate::graphql::plan::{Column, Listed, Loader, Noun, Row, relations};
 use crate::graphql::selection::Selection;
 use crate::graphql::slot::Slots;
 
@@ -23,6 +24,8 @@ edges!(Incident, registry => [
     one::<Zone>(registry, "zone", "The zone it is in; null when none was told."),
     one::<Task>(registry, "task", "Matrix's own work order for it; null while Matrix told nothing of that."),
     list::<Task>(registry, "workOrders", "The Urgent tasks that were made for it."),
+    provenance::provenance(registry, "Left out are those that several facts decide: `reportedAt` is the earliest of all \
+        times told, `highestEscalationLevel` the highest level, `isOpen` and `sla` follow from others."),
     timeline(registry, "to this incident"),
 ]);
 
@@ -62,7 +65,19 @@ impl Noun for Incident {
                     }
                     "workOrders" => {
                         let column = task::Column::IncidentId;
+                        if let Some(moment) = &loader.as_of {
+                            let (scope, database) = (loader.scope, loader.database);
+                            let rows = history::work_orders(scope, database, moment, &ids).await?;
+                            loader
+                                .given::<Task>(slots, aliases, "incident_id", &ids, &rows)
+                                .await?;
+                            continue;
+                        }
                         loader.many::<Task>(slots, aliases, column, &ids).await?;
+                    }
+                    "provenance" => {
+                        let origins = rows.iter().map(Origin::of_incident).collect();
+                        provenance::load(loader, slots, aliases, origins).await?;
                     }
                     "timeline" => {
                         let column = activity::Column::IncidentId;
@@ -75,6 +90,17 @@ impl Noun for Incident {
             Ok(objects
                 .map(|(row, slots)| Arc::new(Self::new(row, slots, loader.now)))
                 .collect())
+        })
+    }
+
+    fn then<'a>(
+        loader: &'a Loader<'a>,
+        moment: &'a Moment,
+        _key: Column<Self>,
+        keys: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
+        Box::pin(async move {
+            Ok(history::incidents(loader.scope, loader.database, moment, keys).await?)
         })
     }
 }

@@ -5,6 +5,7 @@ mod delivery;
 mod incident;
 mod place;
 mod statistics;
+mod provenance;
 mod task;
 
 /// Declares the fields of a type that lead to other objects; their values come from the plan.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::OutputType;
 use async_graphql::registry::{MetaField, Registry};
+use chrono::{DateTime, Utc};
 use entity::{activity, building, incident, level, property, site, task, zone};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
@@ -12,17 +13,18 @@ use uuid::Uuid;
 use super::statistics::statistics;
 use super::{edges, timeline};
 use crate::domain::filter::{Filter, Operand, Test};
+use crate::domain::history::{self, Moment};
 use crate::domain::key::Key;
 use crate::domain::page::{Direction, Order, Page};
 use crate::domain::read;
 use crate::domain::sla::SlaState;
-use crate::graphql::edge_field::{always, costly, field, fixed, list, one};
+use crate::graphql::edge_field::{always, argument, costly, field, fixed, list, one};
 use crate::graphql::error::Fault;
 use crate::graphql::filter::{BuildingFilter, PropertyFilter, ZoneFilter};
 use crate::graphql::id::Kind;
 use crate::graphql::object::{Building, Incident, Level, PlaceSource, Property, Task, Zone};
 use crate::graphql::order::{BuildingOrder, PropertyOrder, ZoneOrder};
-use crate::graphql::plan::{Listed, Loader, Noun, Spot, relations};
+use crate::graphql::plan::{Column, Listed, Loader, Noun, Row, Spot, relations};
 use crate::graphql::selection::{Selected, Selection};
 use crate::graphql::slot::Slots;
 
@@ -30,6 +32,26 @@ use crate::graphql::slot::Slots;
 const SOURCES: u64 = 100;
 /// What a count costs beside a plain field.
 const COUNT_COST: usize = 10;
+/// What a count as of an earlier time costs: the changes since are looked through.
+const COUNT_THEN_COST: usize = 200;
+
+/// What a place within something as of an earlier time tells: what it is called and where it is, as of now; no list of
+/// what stands in it, or two times would stand in one answer.
+const THEN_PROPERTY: [&str; 4] = ["id", "source", "code", "name"];
+const THEN_BUILDING: [&str; 8] = [
+    "id",
+    "name",
+    "address",
+    "location",
+    "property",
+    "sources",
+    "openIncidentCount",
+    "timeline",
+];
+const THEN_LEVEL: [&str; 4] = ["id", "code", "name", "building"];
+const THEN_ZONE: [&str; 7] = [
+    "id", "source", "code", "name", "building", "level", "timeline",
+];
 
 edges!(Property, registry => [
     list::<Building>(registry, "buildings", "Its buildings."),
@@ -48,7 +70,7 @@ edges!(Building, registry => [
     list::<Zone>(registry, "zones", "Its zones, removed ones too."),
     list::<Incident>(registry, "incidents", "The incidents in it."),
     list::<Task>(registry, "tasks", "The tasks in it."),
-    counted(registry, "openIncidentCount", "How many incidents in it somebody still has to act on"),
+    counted_then(registry),
     counted(
         registry,
         "breachedCount",
@@ -87,6 +109,7 @@ impl Noun for Property {
         Box::pin(async move {
             let mut slots = vec![Slots::default(); rows.len()];
             let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+            loader.answers_then("Property", &selection, &THEN_PROPERTY)?;
             for (name, aliases) in relations(&selection, "Property") {
                 let (slots, aliases) = (&mut slots, &aliases);
                 match name {
@@ -134,6 +157,7 @@ impl Noun for Building {
         Box::pin(async move {
             let mut slots = vec![Slots::default(); rows.len()];
             let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+            loader.answers_then("Building", &selection, &THEN_BUILDING)?;
             for (name, aliases) in relations(&selection, "Building") {
                 let (slots, aliases) = (&mut slots, &aliases);
                 match name {
@@ -162,10 +186,7 @@ impl Noun for Building {
                             .many::<Incident>(slots, aliases, column, &ids)
                             .await?;
                     }
-                    "openIncidentCount" => {
-                        let column = incident::Column::BuildingId;
-                        count(loader, slots, aliases, column, &ids, is_open()).await?;
-                    }
+                    "openIncidentCount" => open_incidents(loader, slots, aliases, &ids).await?,
                     "breachedCount" => {
                         let column = incident::Column::BuildingId;
                         let late = SlaState::Breached.filter();
@@ -195,6 +216,17 @@ impl Noun for Building {
                 .collect())
         })
     }
+
+    fn then<'a>(
+        loader: &'a Loader<'a>,
+        moment: &'a Moment,
+        _key: Column<Self>,
+        keys: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
+        Box::pin(async move {
+            Ok(history::buildings(loader.scope, loader.database, moment, keys).await?)
+        })
+    }
 }
 
 impl Listed for Building {
@@ -210,6 +242,67 @@ fn counted(registry: &mut Registry, name: &str, what: &str) -> (String, MetaFiel
     let ty = <Option<i32> as OutputType>::create_type_info(registry);
     let description = format!("{what}; null beyond 10,000.");
     costly::<COUNT_COST>(field(name, &description, ty, Vec::new()))
+}
+
+/// The number of open incidents of a building, which can be asked of an earlier time.
+fn counted_then(registry: &mut Registry) -> (String, MetaField) {
+    let ty = <Option<i32> as OutputType>::create_type_info(registry);
+    let as_of = argument::<Option<DateTime<Utc>>>(
+        registry,
+        "asOf",
+        "How many caretaker would have told at this time, from what was recorded by then; now when not given. A time ahead \
+         is refused, and one before the kept history with HISTORY_PRUNED. Counted are the incidents on the sites that \
+         stood in the building then, as far as they may still be seen.",
+    );
+    let description = "How many incidents in it somebody still has to act on; null beyond 10,000, and for an earlier time \
+                       also where more than 10,000 things happened to its incidents since.";
+    let (name, mut field) = field("openIncidentCount", description, ty, vec![as_of]);
+    field.compute_complexity = Some(|_, _, field, _| {
+        let asks_then = field.get_argument("asOf").is_some();
+        Ok(if asks_then {
+            COUNT_THEN_COST
+        } else {
+            COUNT_COST
+        })
+    });
+    (name, field)
+}
+
+/// Counts the open incidents of each building, for each time that is asked about.
+async fn open_incidents<'a>(
+    loader: &Loader<'a>,
+    slots: &mut [Slots],
+    aliases: &[Selected<'a>],
+    ids: &[Uuid],
+) -> Result<(), Fault> {
+    let mut now = Vec::new();
+    let mut counted: Vec<(Moment, HashMap<Uuid, Option<u64>>)> = Vec::new();
+    for alias in aliases {
+        let as_of: Option<DateTime<Utc>> = alias.argument("asOf")?;
+        let moment = match as_of {
+            Some(_) => loader.at(as_of).await?.as_of,
+            None => loader.as_of,
+        };
+        let Some(moment) = moment else {
+            now.push(alias.clone());
+            continue;
+        };
+        if !counted.iter().any(|(known, _)| *known == moment) {
+            counted.push((moment, loader.open_then(&moment, ids).await?));
+        }
+        let found = counted.iter().find(|(known, _)| *known == moment);
+        for (slots, id) in std::iter::zip(&mut *slots, ids) {
+            let total = found.and_then(|(_, totals)| totals.get(id).copied());
+            let total = total.unwrap_or(Some(0));
+            let total = total.and_then(|total| i32::try_from(total).ok());
+            slots.put(alias.key(), Some(Arc::new(total)));
+        }
+    }
+    if now.is_empty() {
+        return Ok(());
+    }
+    let column = incident::Column::BuildingId;
+    count(loader, slots, &now, column, ids, is_open()).await
 }
 
 fn is_open() -> Filter<incident::Column> {
@@ -292,6 +385,7 @@ impl Noun for Level {
         Box::pin(async move {
             let mut slots = vec![Slots::default(); rows.len()];
             let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+            loader.answers_then("Level", &selection, &THEN_LEVEL)?;
             for (name, aliases) in relations(&selection, "Level") {
                 let (slots, aliases) = (&mut slots, &aliases);
                 match name {
@@ -330,6 +424,7 @@ impl Noun for Zone {
         Box::pin(async move {
             let mut slots = vec![Slots::default(); rows.len()];
             let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+            loader.answers_then("Zone", &selection, &THEN_ZONE)?;
             for (name, aliases) in relations(&selection, "Zone") {
                 let (slots, aliases) = (&mut slots, &aliases);
                 match name {
@@ -384,6 +479,17 @@ impl Noun for Zone {
                 .map(|(row, slots)| Arc::new(Self::new(row, slots)))
                 .collect())
         })
+    }
+
+    fn then<'a>(
+        loader: &'a Loader<'a>,
+        moment: &'a Moment,
+        _key: Column<Self>,
+        keys: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
+        Box::pin(
+            async move { Ok(history::zones(loader.scope, loader.database, moment, keys).await?) },
+        )
     }
 }
 

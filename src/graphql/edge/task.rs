@@ -8,8 +8,9 @@ use entity::{activity, building, chase, incident, note, status_change, task, zon
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{edges, timeline};
+use super::{edges, provenance, timeline};
 use crate::domain::filter::Filter;
+use crate::domain::history::{self, Moment};
 use crate::domain::page::{Direction, Order, Page, Slice};
 use crate::domain::{read, status_type};
 use crate::graphql::edge_field::{always, costly, field, fixed, one};
@@ -17,10 +18,11 @@ use crate::graphql::error::Fault;
 use crate::graphql::filter::TaskFilter;
 use crate::graphql::id::Kind;
 use crate::graphql::object::{
-    AssetDowntime, Building, Chase, ComplianceAnswer, Incident, Note, StatusChange, Task, Zone,
+    AssetDowntime, Building, Chase, ComplianceAnswer, Incident, Note, Origin, StatusChange, Task,
+    Zone,
 };
 use crate::graphql::order::TaskOrder;
-use crate::graphql::plan::{Listed, Loader, Noun, relations};
+use crate::graphql::plan::{Column, Listed, Loader, Noun, Row, relations};
 use crate::graphql::relation::unasked_tasks;
 use crate::graphql::selection::{Selected, Selection};
 use crate::graphql::slot::Slots;
@@ -55,8 +57,11 @@ edges!(Task, registry => [
         registry,
         "raw",
         "The latest description exactly as the platform sent it; null while it was not described. \
-         It may be large: take pages of at most 50 with it.",
+         Only the latest is kept: as of an earlier time it is null where another has replaced it since. It may be large: take pages of at most 50 with it.",
     )),
+    provenance::provenance(registry, "Left out are those that several facts decide: `reportedAt` is the earliest of all \
+        times told, `chaseCount` counts the chases, `isOpen` and `statusType` follow from others. An incident's own work \
+        order has none: ask its incident."),
     timeline(registry, "to this task"),
 ]);
 
@@ -141,6 +146,10 @@ impl Noun for Task {
                                 .await?,
                         );
                     }
+                    "provenance" => {
+                        let origins = origins(loader, &rows).await?;
+                        provenance::load(loader, slots, aliases, origins).await?;
+                    }
                     "raw" => raw(slots, aliases, &rows),
                     _ => {}
                 }
@@ -154,6 +163,17 @@ impl Noun for Task {
                 .map(|(row, slots)| Arc::new(Self::new(row, types, slots)))
                 .collect())
         })
+    }
+
+    fn then<'a>(
+        loader: &'a Loader<'a>,
+        moment: &'a Moment,
+        _key: Column<Self>,
+        keys: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
+        Box::pin(
+            async move { Ok(history::tasks(loader.scope, loader.database, moment, keys).await?) },
+        )
     }
 }
 
@@ -182,6 +202,25 @@ impl Listed for Task {
     }
 }
 
+/// Where the fields of tasks come from; one statement, for the status changes that they show.
+async fn origins<'a>(
+    loader: &'a Loader<'a>,
+    rows: &[task::Model],
+) -> Result<Vec<Vec<Origin>>, Fault> {
+    let (scope, database) = (loader.scope, loader.database);
+    let shown = rows.iter().filter_map(|row| row.status_change_id);
+    let shown: Vec<Uuid> = shown.map(|id| id.0).collect();
+    let column = status_change::Column::Id;
+    let shown = read::by_keys::<status_change::Entity>(scope, database, column, &shown).await?;
+    let of = |row: &task::Model| {
+        let status = shown
+            .iter()
+            .find(|status| Some(status.id) == row.status_change_id);
+        Origin::of_task(row, status)
+    };
+    Ok(rows.iter().map(of).collect())
+}
+
 fn raw(slots: &mut [Slots], aliases: &[Selected<'_>], rows: &[task::Model]) {
     for (slots, row) in std::iter::zip(slots, rows) {
         // Text that is no JSON any more is still shown, as text.
@@ -206,7 +245,19 @@ async fn latest_told<'a>(
         [(status_change::Column::ChangedAt, Direction::Descending)],
         status_change::Column::Id,
     );
-    let slices: HashMap<Uuid, Slice<status_change::Model>> =
+    let page = Page::first(LATEST);
+    let slices: HashMap<Uuid, Slice<status_change::Model>> = if let Some(moment) = &loader.as_of {
+        let (scope, database) = (loader.scope, loader.database);
+        let column = status_change::Column::TaskId;
+        let mut of_tasks: HashMap<Uuid, Vec<status_change::Model>> = HashMap::new();
+        for row in history::status_changes(scope, database, moment, column, tasks).await? {
+            of_tasks.entry(row.task_id.0).or_default().push(row);
+        }
+        let of_tasks = of_tasks.into_iter();
+        of_tasks
+            .map(|(task, rows)| (task, page.take(rows, &order)))
+            .collect()
+    } else {
         read::children::<status_change::Entity>(
             loader.scope,
             loader.database,
@@ -214,9 +265,10 @@ async fn latest_told<'a>(
             tasks,
             &Filter::default(),
             &order,
-            &Page::first(LATEST),
+            &page,
         )
-        .await?;
+        .await?
+    };
     for (slots, task) in std::iter::zip(slots, tasks) {
         let rows = slices.get(task).map_or(&[][..], |slice| &slice.rows);
         for alias in aliases {
@@ -271,6 +323,20 @@ impl Noun for StatusChange {
             Ok(objects.collect())
         })
     }
+
+    fn then<'a>(
+        loader: &'a Loader<'a>,
+        moment: &'a Moment,
+        column: Column<Self>,
+        keys: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
+        Box::pin(async move {
+            Ok(
+                history::status_changes(loader.scope, loader.database, moment, column, keys)
+                    .await?,
+            )
+        })
+    }
 }
 
 impl Noun for Note {
@@ -293,6 +359,17 @@ impl Noun for Note {
                 .collect())
         })
     }
+
+    fn then<'a>(
+        loader: &'a Loader<'a>,
+        moment: &'a Moment,
+        column: Column<Self>,
+        keys: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
+        Box::pin(async move {
+            Ok(history::notes(loader.scope, loader.database, moment, column, keys).await?)
+        })
+    }
 }
 
 impl Noun for Chase {
@@ -312,6 +389,17 @@ impl Noun for Chase {
             Ok(objects
                 .map(|(row, slots)| Arc::new(Self::new(row, slots)))
                 .collect())
+        })
+    }
+
+    fn then<'a>(
+        loader: &'a Loader<'a>,
+        moment: &'a Moment,
+        column: Column<Self>,
+        keys: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
+        Box::pin(async move {
+            Ok(history::chases(loader.scope, loader.database, moment, column, keys).await?)
         })
     }
 }

@@ -111,7 +111,7 @@ fn pascal(word: &str) -> String {
 }
 
 /// `zone.removed_at` is `zone.removedAt` here.
-fn in_schema(field: &str) -> String {
+pub(super) fn in_schema(field: &str) -> String {
     let mut name = String::with_capacity(field.len());
     let mut raise = false;
     for letter in field.chars() {
@@ -126,7 +126,7 @@ fn in_schema(field: &str) -> String {
     name
 }
 
-const KINDS: [(entity::ActivityKind, &str); 19] = [
+const KINDS: [(entity::ActivityKind, &str); 20] = [
     (
         entity::ActivityKind::IncidentReported,
         "An incident was reported.",
@@ -190,6 +190,10 @@ const KINDS: [(entity::ActivityKind, &str); 19] = [
     (
         entity::ActivityKind::Linked,
         "Things known apart turned out to belong together.",
+    ),
+    (
+        entity::ActivityKind::Corrected,
+        "Something known was told in other words, which are shown from then on, or no longer belongs where it was filed.",
     ),
     (
         entity::ActivityKind::SlaAtRisk,

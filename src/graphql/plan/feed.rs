@@ -41,7 +41,7 @@ impl<'a> Loader<'a> {
             } else {
                 page::Direction::Ascending
             };
-            let mark = cursor::mark(&("timeline", column.as_str(), &kinds, direction));
+            let mark = self.mark(&("timeline", column.as_str(), &kinds, direction));
             let filter = of_kinds(kinds)?;
             let order = feed::read::timeline_order(direction);
             let page = page_of(alias, |cursor| listed_position(&mark, cursor, &order))?;
@@ -53,11 +53,19 @@ impl<'a> Loader<'a> {
                 &filter,
                 direction,
                 &page,
+                self.as_of.as_ref(),
             )
             .await?;
             let totals = if wants_total::<Activity>(alias) {
-                feed::read::count_timelines(self.scope, self.database, column, subjects, &filter)
-                    .await?
+                feed::read::count_timelines(
+                    self.scope,
+                    self.database,
+                    column,
+                    subjects,
+                    &filter,
+                    self.as_of.as_ref(),
+                )
+                .await?
             } else {
                 HashMap::new()
             };

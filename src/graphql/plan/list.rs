@@ -25,11 +25,11 @@ use crate::graphql::selection::{Selected, Selection};
 use crate::graphql::slot::{Fetched, Slots};
 
 /// What a list is asked for.
-struct Question<C> {
-    filter: Filter<C>,
-    order: Order<C>,
-    page: Page,
-    mark: String,
+pub(super) struct Question<C> {
+    pub(super) filter: Filter<C>,
+    pub(super) order: Order<C>,
+    pub(super) page: Page,
+    pub(super) mark: String,
 }
 
 impl<'a> Loader<'a> {
@@ -68,7 +68,7 @@ impl<'a> Loader<'a> {
         order: Column<T>,
     ) -> Result<Fetched, Fault> {
         let order = Order::new([(order, page::Direction::Ascending)], T::KEY);
-        let mark = cursor::mark(&(T::KIND, &filter, &order));
+        let mark = self.mark(&(T::KIND, &filter, &order));
         let page = page_of(selected, |cursor| listed_position(&mark, cursor, &order))?;
         let (scope, database) = (self.scope, self.database);
         let slice = read::page::<T::Entity>(scope, database, &filter, &order, &page).await?;
@@ -90,6 +90,7 @@ impl<'a> Loader<'a> {
         column: Column<T>,
         parents: &[Uuid],
     ) -> Result<(), Fault> {
+        self.present_only("a list of what stands in a place")?;
         for alias in aliases {
             let question = self.question::<T>(alias, column.as_str()).await?;
             self.pages::<T>(slots, alias, column, parents, question)
@@ -104,20 +105,25 @@ impl<'a> Loader<'a> {
         slots: &mut [Slots],
         aliases: &[Selected<'a>],
         column: Column<T>,
-        parents: &[Uuid],
+        parents: &'a [Uuid],
         order: Column<T>,
     ) -> Result<(), Fault> {
         for alias in aliases {
             let order = Order::new([(order, page::Direction::Ascending)], T::KEY);
-            let mark = cursor::mark(&(T::KIND, column.as_str(), "plain"));
+            let mark = self.mark(&(T::KIND, column.as_str(), "plain"));
             let question = Question {
                 filter: Filter::default(),
                 page: page_of(alias, |cursor| listed_position(&mark, cursor, &order))?,
                 order,
                 mark,
             };
-            self.pages::<T>(slots, alias, column, parents, question)
-                .await?;
+            if self.as_of.is_some() {
+                self.plain_then::<T>(slots, alias, column, parents, question)
+                    .await?;
+            } else {
+                self.pages::<T>(slots, alias, column, parents, question)
+                    .await?;
+            }
         }
         Ok(())
     }
@@ -153,7 +159,7 @@ impl<'a> Loader<'a> {
         .await
     }
 
-    async fn question<T: Listed>(
+    pub(super) async fn question<T: Listed>(
         &'a self,
         selected: &Selected<'_>,
         parent: &str,
@@ -172,7 +178,7 @@ impl<'a> Loader<'a> {
             Order::new(order_by.into_iter().map(OrderInput::term), T::KEY)
         };
         // The mark has relative times as they were written: "-P7D" stays the same filter a minute later.
-        let mark = cursor::mark(&(T::KIND, parent, &filter, &order));
+        let mark = self.mark(&(T::KIND, parent, &filter, &order));
         let unasked = T::unasked(&filter);
         let page = page_of(selected, |cursor| listed_position(&mark, cursor, &order))?;
         let settled = T::settled(self, filter).await?;

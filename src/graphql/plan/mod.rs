@@ -2,6 +2,7 @@
 //! objects resolve from memory. No statement depends on how many objects a level has.
 
 mod feed;
+mod history;
 mod list;
 mod noun;
 mod page;
@@ -18,7 +19,7 @@ use super::error::{ErrorCode, Fault};
 use super::limits::Limits;
 use super::selection::{Selected, Selection};
 use super::slot::Slots;
-use crate::domain::read;
+use crate::domain::history::Moment;
 use crate::domain::scope::{Scope, Viewer};
 use crate::domain::table::{Connection as Database, ModelTrait, Value};
 use crate::domain::writer::Clock;
@@ -48,6 +49,8 @@ pub struct Loader<'a> {
     pub(super) now: DateTime<Utc>,
     /// How many buckets statistics may have.
     pub(super) buckets: usize,
+    /// The earlier time that is asked about, if one is; then it is `now`.
+    pub(super) as_of: Option<Moment>,
 }
 
 /// A field under its response key, and the places of the parents that want it.
@@ -71,6 +74,7 @@ impl<'a> Loader<'a> {
                 .copied()
                 .unwrap_or_default()
                 .buckets,
+            as_of: None,
         })
     }
 
@@ -92,7 +96,7 @@ impl<'a> Loader<'a> {
         keys: &[Uuid],
         selection: Selection<'a>,
     ) -> Result<HashMap<Uuid, Arc<T>>, Fault> {
-        let rows = read::by_keys::<T::Entity>(self.scope, self.database, T::KEY, keys).await?;
+        let rows = self.rows::<T>(T::KEY, keys).await?;
         self.objects::<T>(T::KEY, rows, selection).await
     }
 
@@ -138,8 +142,7 @@ impl<'a> Loader<'a> {
         let key_of = |index: &usize| keys.get(*index).copied().flatten();
         let every = wanted.iter().flat_map(|wanted| &wanted.on);
         let every: Vec<Uuid> = every.filter_map(key_of).collect();
-        let mut rows =
-            read::by_keys::<T::Entity>(self.scope, self.database, column, &every).await?;
+        let mut rows = self.rows::<T>(column, &every).await?;
         for (nth, Wanted { alias, on }) in wanted.iter().enumerate() {
             let rows = if nth + 1 == wanted.len() {
                 std::mem::take(&mut rows)

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use async_graphql::{InputType, OutputType};
 use futures_util::future::BoxFuture;
+use uuid::Uuid;
 
 use super::Loader;
 use crate::domain::filter::Filter;
+use crate::domain::history::Moment;
 use crate::domain::page;
+use crate::domain::read;
 use crate::domain::scope::Scoped;
 use crate::domain::status_type;
 use crate::domain::table::{EntityTrait, ModelTrait};
@@ -36,6 +39,19 @@ pub(in crate::graphql) trait Noun: OutputType + Sized + 'static {
         rows: Vec<Row<Self>>,
         selection: Selection<'a>,
     ) -> BoxFuture<'a, Result<Vec<Arc<Self>>, Fault>>;
+
+    /// The rows whose `column` is one of `keys` as they were at `moment`; those of the present where they have no history.
+    fn then<'a>(
+        loader: &'a Loader<'a>,
+        _moment: &'a Moment,
+        column: Column<Self>,
+        keys: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<Row<Self>>, Fault>> {
+        Box::pin(async move {
+            let (scope, database) = (loader.scope, loader.database);
+            Ok(read::by_keys::<Self::Entity>(scope, database, column, keys).await?)
+        })
+    }
 }
 
 /// A noun whose lists can be filtered and ordered.

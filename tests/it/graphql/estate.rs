@@ -590,6 +590,7 @@ async fn tell(
         subject_id: incident.building_id.0,
         seq: created.seq,
         occurred_at: created.occurred_at,
+        linked_at: None,
     };
     activity_link::Entity::insert(link.into_active_model())
         .exec(&database.writer)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use caretaker::domain::id::{self, SiteKey};
 use caretaker::domain::scope::{Claims, Scope};
 
-use super::estate::{Estate, SMALL};
+use super::estate::{self, Estate, SMALL};
 use crate::support::{Case, TestDatabase, case::on_each_engine};
 
 pub fn tests() -> Vec<Case> {
@@ -20,6 +20,7 @@ pub fn tests() -> Vec<Case> {
         an_index_serves_each_list_of_a_narrow_viewer,
         an_index_serves_each_search,
         an_index_serves_each_question_to_related_things,
+        an_index_serves_what_was_known_at_an_earlier_time,
     ]
 }
 
@@ -333,6 +334,37 @@ async fn names_without_a_meaning_and_notes_without_a_task_are_found_by_index(
             "{query}\n{}",
             plans[0]
         );
+    }
+    estate.close().await;
+    Ok(())
+}
+
+async fn an_index_serves_what_was_known_at_an_earlier_time(
+    test: TestDatabase,
+) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let then = estate::now().to_rfc3339();
+    let listed = estate
+        .data("{ incidents(first: 1) { nodes { id } } }")
+        .await;
+    let id = &listed["incidents"]["nodes"][0]["id"];
+    for query in [
+        format!("{{ buildings {{ nodes {{ openIncidentCount(asOf: \"{then}\") }} }} }}"),
+        format!(
+            "{{ incident(by: {{id: {id}}}, asOf: \"{then}\") {{ code building {{ name }}
+                timeline {{ totalCount nodes {{ kind }} }} workOrders {{ nodes {{ notes {{ nodes {{ text }} }} }} }}
+                provenance {{ field activity {{ kind }} }} }} }}"
+        ),
+    ] {
+        for plan in plans(&estate, &query).await? {
+            let tables = ["activity", "a", "activity_link", "incident", "i", "site", "s", "task"];
+            let is_scanned = tables.iter().any(|table| scans(&plan, table));
+            assert!(!is_scanned, "{query}\n{plan}");
+            let by_index = ["incident_building", "activity_of_site", "activity_moved"];
+            let counts = plan.contains("open_now");
+            let is_served = by_index.iter().all(|index| plan.contains(index));
+            assert!(!counts || is_served, "{query}\n{plan}");
+        }
     }
     estate.close().await;
     Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use caretaker::domain::id::{self, SiteKey};
 use caretaker::domain::scope::{Claims, Scope};
 
-use super::estate::{Estate, Extent, SMALL};
+use super::estate::{self, Estate, Extent, SMALL};
 use crate::support::{Case, TestDatabase, case::on_each_engine};
 
 pub fn tests() -> Vec<Case> {
@@ -19,6 +19,8 @@ pub fn tests() -> Vec<Case> {
         each_parent_gets_its_own_first_rows,
         the_feed_asks_what_was_pruned_after_it_was_read,
         a_narrow_viewer_costs_no_more_statements,
+        an_earlier_time_costs_a_few_statements_a_level,
+        provenance_costs_one_statement_a_level,
     ]
 }
 
@@ -195,6 +197,51 @@ async fn a_narrow_viewer_costs_no_more_statements(test: TestDatabase) -> anyhow:
     assert_eq!(estate.statements(query).await, of_operators);
     // No change of this estate names an id: nothing has to be asked again.
     assert_eq!(estate.statements(changes).await, 1);
+    estate.close().await;
+    Ok(())
+}
+
+async fn an_earlier_time_costs_a_few_statements_a_level(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let then = estate::now().to_rfc3339();
+    let counts = format!(
+        "{{ buildings {{ nodes {{ now: openIncidentCount then: openIncidentCount(asOf: \"{then}\")
+            again: openIncidentCount(asOf: \"{then}\") }} }} }}"
+    );
+    // The buildings, the count of now; for each of the two fields what is kept and which activity was the last; one count.
+    assert_eq!(estate.statements(&counts).await, 7);
+    let listed = estate
+        .data("{ incidents(first: 1) { nodes { id } } }")
+        .await;
+    let id = &listed["incidents"]["nodes"][0]["id"];
+    let of = |fields: &str| {
+        format!("{{ node: incident(by: {{id: {id}}}, asOf: \"{then}\") {{ {fields} }} }}")
+    };
+    assert_ne!(
+        estate.data(&of("code")).await["node"],
+        serde_json::Value::Null
+    );
+    // The time (2), the incident, its changes, its site and where that moved, the rule on deadlines.
+    assert_eq!(estate.statements(&of("code")).await, 7);
+    assert_eq!(estate.statements(&of("code building { name }")).await, 8);
+    // The tasks of now and what left; they, their changes, and their sites, if they have any.
+    let orders = estate
+        .statements(&of("workOrders { nodes { reference } }"))
+        .await;
+    assert!((9..=12).contains(&orders), "{orders}");
+    let notes = of("workOrders { nodes { reference notes { nodes { text } } } }");
+    assert!(estate.statements(&notes).await <= orders + 2);
+    estate.close().await;
+    Ok(())
+}
+
+async fn provenance_costs_one_statement_a_level(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let incidents = "{ incidents { nodes { provenance { field activity { kind } } } } }";
+    assert_eq!(estate.statements(incidents).await, 2);
+    // And the status changes that tasks show.
+    let tasks = "{ tasks { nodes { provenance { field setAt activity { kind } } } } }";
+    assert!(estate.statements(tasks).await <= 3);
     estate.close().await;
     Ok(())
 }

@@ -21,6 +21,7 @@ pub fn tests() -> Vec<Case> {
         no_filter_tells_what_is_outside,
         no_search_finds_what_is_outside,
         no_relation_tells_what_is_outside,
+        no_earlier_time_tells_what_is_outside,
     ]
 }
 
@@ -433,6 +434,65 @@ async fn no_relation_tells_what_is_outside(test: TestDatabase) -> anyhow::Result
         }
     }
     assert!(asked[0] > 50 && asked[1] > 20, "{asked:?}");
+/// What is asked of an incident or a task as of an earlier time: all links, and what they name.
+const LINKS: &str = "id building { id name openIncidentCount timeline { totalCount nodes { id } } } zone { id name building { id } }
+    timeline { totalCount nodes { id changes { from to } building { id } zone { id } incident { id } task { id } delivery { id }
+        ... on NoteAdded { note { text } } ... on StatusChanged { statusChange { status task { id } } } } }
+    provenance { field recordedAt activity { id building { id } } delivery { id } }";
+const OF_INCIDENTS: &str = "name description task { id description }
+    workOrders { totalCount nodes { id description incident { id } notes { totalCount nodes { text } } } }";
+const OF_TASKS: &str = "description raw status incident { id name } compliance { answer }
+    statusChanges { totalCount nodes { status note } } notes { totalCount nodes { text } } chases { totalCount nodes { text } }";
+
+async fn no_earlier_time_tells_what_is_outside(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test).await?;
+    let query = "{ activities(first: 100) { nodes { recordedAt } } }";
+    let answer = estate.ask(Viewer::open(), query, json!({})).await;
+    let all = answer["data"]["activities"]["nodes"].as_array().unwrap();
+    let times: BTreeSet<&str> = all
+        .iter()
+        .map(|node| node["recordedAt"].as_str().unwrap())
+        .collect();
+    let last = times.last().unwrap();
+    for viewer in viewers() {
+        for at in times.iter().step_by(5).chain([last]) {
+            for (kind, field, own) in [
+                ("Incident", "incident", OF_INCIDENTS),
+                ("Task", "task", OF_TASKS),
+            ] {
+                let of_kind = |thing: &&Thing| type_of(thing) == kind;
+                let things: Vec<&Thing> = estate.things.iter().filter(of_kind).collect();
+                for thing in things {
+                    let query = format!(
+                        "query($id: ID!) {{ then: {field}(by: {{id: $id}}, asOf: \"{at}\") {{ {LINKS} {own} }} }}"
+                    );
+                    let data = estate
+                        .data(&viewer, &query, json!({"id": thing.global()}))
+                        .await;
+                    counted(&viewer, &data);
+                    let is_shown = !data["then"].is_null();
+                    assert!(
+                        !is_shown || thing.is_for(&viewer),
+                        "{}: {thing:?}",
+                        viewer.name
+                    );
+                    // At the end nothing is other than now.
+                    assert!(
+                        at != last || is_shown == thing.is_for(&viewer),
+                        "{}: {thing:?}",
+                        viewer.name
+                    );
+                }
+            }
+            let query =
+                format!("{{ buildings {{ nodes {{ id openIncidentCount(asOf: \"{at}\") }} }} }}");
+            let then = estate.data(&viewer, &query, json!({})).await;
+            if at == last {
+                let query = "{ buildings { nodes { id openIncidentCount } } }";
+                assert_eq!(then, estate.data(&viewer, query, json!({})).await);
+            }
+        }
+    }
     estate.close().await;
     Ok(())
 }

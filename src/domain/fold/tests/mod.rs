@@ -21,6 +21,9 @@ use crate::domain::id::{self, SiteKey};
 use crate::domain::operator;
 use crate::domain::state::{State, Table};
 
+/// The kinds that tell the story of arrival.
+const TOLD_BY_ARRIVAL: [ActivityKind; 2] = [ActivityKind::Linked, ActivityKind::Corrected];
+
 /// What P2 promises to be the same.
 #[derive(Debug, PartialEq)]
 struct Outcome {
@@ -41,7 +44,7 @@ fn fold(steps: &[Step], batch: usize) -> Outcome {
             Step::Fact(fact) => {
                 let (_, folded) = apply(&mut state, fact);
                 let told = folded.activities.into_iter().map(|new| new.row);
-                for row in told.filter(|row| row.kind != ActivityKind::Linked) {
+                for row in told.filter(|row| !TOLD_BY_ARRIVAL.contains(&row.kind)) {
                     let kind = format!("{:?}", row.kind);
                     activities.insert((row.id.0, kind, row.occurred_at, row.subject_id));
                 }

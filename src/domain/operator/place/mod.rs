@@ -66,7 +66,7 @@ pub(in crate::domain) async fn replace(
             ..new.row
         })
         .collect();
-    store::store(transaction, &state, &activities).await?;
+    store::store(transaction, &state, &activities, at).await?;
     let backend = transaction.get_database_backend();
     transaction
         .execute_raw(Statement::from_string(backend, "DELETE FROM place_link"))
