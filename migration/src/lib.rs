@@ -13,8 +13,8 @@ mod m20261122_6_display_key;
 mod m20261122_7_sla;
 mod m20261122_8_cleaned;
 mod m20261122_8_search;
-mod m20261122_9_statistics;
 mod m20261122_9_history;
+mod m20261122_9_statistics;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager};
 

@@ -147,6 +147,9 @@ pub async fn zones(
                 name: site.name,
                 status: None,
                 removed_at: None,
+                last_cleaned_at: None,
+                last_cleaning_task_id: None,
+                open_incident_count: 0,
                 set_by: Json(SetBy::new()),
             });
         }

@@ -4,8 +4,8 @@ mod activity;
 mod delivery;
 mod incident;
 mod place;
-mod statistics;
 mod provenance;
+mod statistics;
 mod task;
 
 /// Declares the fields of a type that lead to other objects; their values come from the plan.

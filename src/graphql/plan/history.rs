@@ -120,6 +120,9 @@ impl<'a> Loader<'a> {
         rows: &HashMap<Uuid, Vec<Row<T>>>,
         question: super::list::Question<Column<T>>,
     ) -> Result<(), Fault> {
+        if question.filter.steps() > 0 {
+            self.present_only("a search, or a filter of related things,")?;
+        }
         let mut slices: HashMap<Uuid, Slice<Row<T>>> = HashMap::new();
         let mut totals = HashMap::new();
         for (parent, rows) in rows {
