@@ -300,7 +300,8 @@ async fn what_is_added_while_a_list_is_paged_moves_nothing(
     test: TestDatabase,
 ) -> anyhow::Result<()> {
     for back in [false, true] {
-        let estate = many(&test.another().await?).await?;
+        let fresh = test.another().await?;
+        let estate = many(&fresh).await?;
         paged_while_rows_are_added(&estate, back).await?;
         estate.close().await;
     }
