@@ -745,9 +745,9 @@ async fn the_rarer_kinds_are_counted_together(test: TestDatabase) -> anyhow::Res
                 row.into_active_model().insert(writer).await?;
             }
         }
-        let query = format!("{{ incidentStatistics {{ whole {{ reported {{ count filter }} open {{ count filter }} byState {{ count filter }}
-            byPriority {{ count filter }} byKind {{ kind isOther count filter }} }} buckets {{ start }} }} }}");
-        let data = estate.data(&query).await;
+        let query = "{ incidentStatistics { whole { reported { count filter } open { count filter } byState { count filter }
+            byPriority { count filter } byKind { kind isOther count filter } } buckets { start } } }";
+        let data = estate.data(query).await;
         let kinds = data["incidentStatistics"]["whole"]["byKind"]
             .as_array()
             .unwrap()
@@ -766,7 +766,7 @@ async fn the_rarer_kinds_are_counted_together(test: TestDatabase) -> anyhow::Res
             sum
         );
         let (pointer, ty) = ("/incidentStatistics", "IncidentFilter");
-        for (path, entry, ids) in pasted(&estate, "incidents", ty, &query, pointer).await? {
+        for (path, entry, ids) in pasted(&estate, "incidents", ty, query, pointer).await? {
             assert_eq!(entry["entry"]["count"], ids.len(), "{path} {entry}");
         }
         estate.close().await;
