@@ -131,6 +131,9 @@ pub struct KindCount {
     pub total: i64,
 }
 
+/// The same as the database tells it.
+type KindRow = (Option<String>, i64, i64);
+
 /// The words of a column that most rows have, at most [`MOST_KINDS`], the most frequent first; one statement.
 ///
 /// # Errors
@@ -167,8 +170,7 @@ pub async fn kinds<E: Scoped>(
         .expr(Expr::from(all.arg(row)).cast_as("text"))
         .from_subquery(words, "w")
         .take();
-    let found: Found<Option<Vec<(Option<String>, i64, i64)>>> =
-        question.run(connection, inner).await?;
+    let found: Found<Option<Vec<KindRow>>> = question.run(connection, inner).await?;
     let told = found.into_iter().map(|(at, rows)| {
         let rows = rows.unwrap_or_default().into_iter();
         let mut rows: Vec<KindCount> = rows
