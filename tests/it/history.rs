@@ -48,7 +48,9 @@ const TASK_FIELDS: &str = "id source kind tenant identifier reference externalId
     notes (first: 20) { totalCount nodes { id identifier text notedAt } }
     chases (first: 20) { totalCount nodes { id identifier text chasedAt } }";
 
-const TIMELINE: &str = "timeline(first: 40) { totalCount nodes { id kind recordedAt changes { field from to }
+/// Without notices: they are given when their turn comes, not within the call that made them due.
+const TIMELINE: &str = "timeline(first: 40, kinds: [INCIDENT_REPORTED, INCIDENT_ESCALATED,
+    INCIDENT_STARTED, INCIDENT_COMPLETED, TASK_CREATED, TASK_CHANGED, STATUS_CHANGED, NOTE_ADDED, TASK_CHASED, LINKED, CORRECTED]) { totalCount nodes { id kind recordedAt changes { field from to }
     incident { state } task { status } ... on StatusChanged { statusChange { status } } ... on NoteAdded { note { text } } } }";
 
 /// Asks for all of it, now or as of a time.

@@ -326,12 +326,7 @@ async fn no_earlier_time_tells_what_is_outside(test: TestDatabase) -> anyhow::Re
         .collect();
     let last = times.last().unwrap();
     for viewer in viewers() {
-        for at in times
-            .iter()
-            .skip(times.len() / 4)
-            .step_by(times.len() / 3)
-            .chain([last])
-        {
+        for at in times.iter().skip(times.len() / 2).take(1).chain([last]) {
             for (kind, field, own) in [
                 ("Incident", "incident", OF_INCIDENTS),
                 ("Task", "task", OF_TASKS),
