@@ -44,11 +44,13 @@ const TASK_FIELDS: &str = "id source kind tenant identifier reference externalId
     statusType isOpen statusAt isDescribed assets isAssetAvailable customFields related reportedAt assignedAt dueAt
     startedAt completedAt chaseCount lastChasedAt lastActivityAt building { id } zone { id } incident { id state }
     compliance { name answer } assetDowntime { reason isBackUp }
-    statusChanges { totalCount nodes { id identifier status statusType changedAt note task { id } } }
-    notes { totalCount nodes { id identifier text notedAt } }
-    chases { totalCount nodes { id identifier text chasedAt } }";
+    statusChanges (first: 20) { totalCount nodes { id identifier status statusType changedAt note task { id } } }
+    notes (first: 20) { totalCount nodes { id identifier text notedAt } }
+    chases (first: 20) { totalCount nodes { id identifier text chasedAt } }";
 
-const TIMELINE: &str = "timeline { totalCount nodes { id kind recordedAt changes { field from to }
+/// Without notices: they are given when their turn comes, not within the call that made them due.
+const TIMELINE: &str = "timeline(first: 40, kinds: [INCIDENT_REPORTED, INCIDENT_ESCALATED,
+    INCIDENT_STARTED, INCIDENT_COMPLETED, TASK_CREATED, TASK_CHANGED, STATUS_CHANGED, NOTE_ADDED, TASK_CHASED, LINKED, CORRECTED]) { totalCount nodes { id kind recordedAt changes { field from to }
     incident { state } task { status } ... on StatusChanged { statusChange { status } } ... on NoteAdded { note { text } } } }";
 
 /// Asks for all of it, now or as of a time.
@@ -67,7 +69,7 @@ fn whole(as_of: Option<DateTime<Utc>>) -> String {
     format!(
         "{{
             incident({matrix}{as_of}) {{ {INCIDENT} task {{ {TASK_FIELDS} }} {TIMELINE}
-                workOrders(orderBy: [{{field: REPORTED_AT}}]) {{ totalCount nodes {{ {TASK_FIELDS} }} }} }}
+                workOrders(first: 5, orderBy: [{{field: REPORTED_AT, direction: ASC}}]) {{ totalCount nodes {{ {TASK_FIELDS} }} }} }}
             task({urgent}{as_of}) {{ {TASK_FIELDS} {TIMELINE} }}
             other: task({other}{as_of}) {{ {TASK_FIELDS} }}
             building(by: {{place: {{source: MATRIX, code: \"{BUILDING}\"}}}}) {{ {count} }}

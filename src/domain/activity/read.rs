@@ -62,8 +62,7 @@ pub async fn timelines(
     column: activity::Column,
     subjects: &[Uuid],
     filter: &Filter<activity::Column>,
-    direction: Direction,
-    page: &Page,
+    (direction, page): (Direction, &Page),
     until: Option<&Moment>,
 ) -> Result<HashMap<Uuid, Slice<activity::Model>>, DbErr> {
     if subjects.is_empty() {

@@ -18,10 +18,10 @@ use crate::domain::scope::{Claims, Scope};
 /// moved since stood where it came from first. `{is_open}` takes a change apart; a field that was set for the
 /// first time was null before.
 const SITES: &str = "WITH moved AS (
-        SELECT a.subject_id AS site, MIN(a.seq) AS seq FROM activity a
-            WHERE a.kind = 'LINKED' AND a.subject_id = a.site_id AND a.seq > {after}
-                AND a.changes LIKE '%\"site.building_id\"%'
-            GROUP BY a.subject_id
+        SELECT m.subject_id AS site, MIN(m.seq) AS seq FROM activity m
+            WHERE m.kind = 'LINKED' AND m.subject_id = m.site_id AND m.seq > {after}
+                AND m.changes LIKE '%\"site.building_id\"%'
+            GROUP BY m.subject_id
     ), home AS (
         SELECT s.id AS site, s.building_id AS building FROM site s
             WHERE s.building_id IN {0} AND s.id NOT IN (SELECT moved.site FROM moved)
@@ -38,14 +38,14 @@ const SITES: &str = "WITH moved AS (
                 WHERE i.building_id = s.building_id AND i.is_open = TRUE AND COALESCE(i.site_id, s.id) = s.id LIMIT {most}
         ) AS open_now) AS open_now,
         (SELECT COUNT(*) FROM (
-            SELECT 1 FROM activity a
-                WHERE a.site_id = s.id AND a.incident_id IS NOT NULL AND a.tenant IS NULL AND a.seq > {after} LIMIT {most}
+            SELECT 1 FROM activity x
+                WHERE x.site_id = s.id AND x.incident_id IS NOT NULL AND x.tenant IS NULL AND x.seq > {after} LIMIT {most}
         ) AS since) AS since,
         (SELECT COALESCE(SUM(CASE {to} WHEN 'true' THEN 1 ELSE 0 END - CASE {from} WHEN 'true' THEN 1 ELSE 0 END), 0)
             FROM (
-                SELECT a.changes FROM activity a
-                    WHERE a.site_id = s.id AND a.incident_id IS NOT NULL AND a.tenant IS NULL AND a.seq > {after}
-                        AND a.changes LIKE '%\"is_open\"%'
+                SELECT x.changes FROM activity x
+                    WHERE x.site_id = s.id AND x.incident_id IS NOT NULL AND x.tenant IS NULL AND x.seq > {after}
+                        AND x.changes LIKE '%\"is_open\"%'
                     LIMIT {most}
             ) AS a CROSS JOIN {changes} AS c WHERE {field} = 'is_open') AS opened
         FROM home CROSS JOIN site s WHERE s.id = home.site AND {covered}";

@@ -149,8 +149,7 @@ async fn timelines(
             column,
             subjects,
             &crate::domain::filter::Filter::default(),
-            Direction::Ascending,
-            &Page::first(1_000),
+            (Direction::Ascending, &Page::first(1_000)),
             moment,
         )
         .await

@@ -51,8 +51,7 @@ impl<'a> Loader<'a> {
                 column,
                 subjects,
                 &filter,
-                direction,
-                &page,
+                (direction, &page),
                 self.as_of.as_ref(),
             )
             .await?;

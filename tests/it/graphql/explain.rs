@@ -357,7 +357,7 @@ async fn an_index_serves_what_was_known_at_an_earlier_time(
         ),
     ] {
         for plan in plans(&estate, &query).await? {
-            let tables = ["activity", "a", "activity_link", "incident", "i", "site", "s", "task"];
+            let tables = ["activity", "m", "x", "activity_link", "incident", "i", "site", "s", "task"];
             let is_scanned = tables.iter().any(|table| scans(&plan, table));
             assert!(!is_scanned, "{query}\n{plan}");
             let by_index = ["incident_building", "activity_of_site", "activity_moved"];
