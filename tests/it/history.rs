@@ -33,7 +33,7 @@ pub fn tests() -> Vec<Case> {
 }
 
 /// Every field of an incident but those that lead elsewhere or tell of the present only.
-const INCIDENT: &str = "id code name description kind priority priorityRaw state stateRaw isOpen escalationLevel
+const INCIDENT: &str = "id code name description kind priority priorityRaw state stateRaw isOpen reopenedAt escalationLevel
     highestEscalationLevel reportedAt assignedAt dueAt startedAt completedAt
     sla { state startBy dueAt breachedAt remaining } responseTime resolutionTime sensors lastActivityAt
     building { id } zone { id }";
