@@ -9,6 +9,7 @@ mod file;
 mod first_start;
 mod graphql;
 mod issuer;
+mod live;
 mod load;
 mod network;
 mod password;
@@ -28,6 +29,7 @@ pub use credential::{EventHub, IotTopic, MatrixCredential, Secret, UrgentCredent
 pub use first_start::{CREDENTIALS_FILE, Own, make_data_dir, own_credentials};
 pub use graphql::{Graphql, Http};
 pub use issuer::{Issuer, IssuerKeys};
+pub use live::Live;
 pub use load::{Flags, Loaded, Sources, load};
 pub use network::{Network, ProxyHeader};
 pub use password::Password;
@@ -112,6 +114,8 @@ pub struct Config {
     pub writer: Writer,
     /// The live feed.
     pub feed: Feed,
+    /// The connections that it is read over.
+    pub live: Live,
     /// Who may ask `/graphql` by a browser, and how it is answered.
     pub http: Http,
     /// The limits of `/graphql`.
@@ -278,6 +282,7 @@ impl Default for Config {
             readers: Readers::default(),
             writer: Writer::default(),
             feed: Feed::default(),
+            live: Live::default(),
             http: Http::default(),
             graphql: Graphql::default(),
             retention: Retention::default(),

@@ -36,9 +36,9 @@ use crate::graphql::{Schema, limits};
 use crate::http::cors::Cors;
 use crate::http::guard::Guard;
 use crate::http::health::Readiness;
+use crate::http::live::{Live, Terms};
 use crate::http::reader::display::Displays;
 use crate::http::webhook::Intake;
-use crate::http::websocket::Sockets;
 use crate::http::{self, graphql};
 use crate::ingest::proof::bearer::Own;
 use crate::operate::notices;
@@ -256,7 +256,13 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     .with_documents(documents);
     let (open, mut all_closed) = mpsc::channel(1);
     let (goodbye, goodbyes) = watch::channel(false);
-    let sockets = Sockets::new(schema.clone(), Arc::clone(&readers), goodbyes, open);
+    let live = Arc::new(Live {
+        schema: schema.clone(),
+        readers: Arc::clone(&readers),
+        terms: terms(&config),
+        stopping: goodbyes,
+        open,
+    });
     let face = graphql::Face {
         schema,
         readers: Arc::clone(&readers),
@@ -269,7 +275,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         intake,
         issuer,
         face,
-        sockets,
+        live,
         readiness: readiness(&database, writer),
         guard: if readers.is_open() {
             Guard::new(address, cors)
@@ -419,6 +425,17 @@ fn feed_settings(config: &Config) -> feed::Settings {
         poll: Duration::from_millis(config.feed.poll_milliseconds.into()),
         buffer: config.feed.buffer,
         heartbeat: Duration::from_millis(config.feed.heartbeat_milliseconds.into()),
+    }
+}
+
+fn terms(config: &Config) -> Terms {
+    let live = &config.live;
+    Terms {
+        operations: live.max_operations,
+        message_bytes: live.max_message_bytes,
+        init: Duration::from_secs(live.init_seconds.into()),
+        ping: Duration::from_secs(live.ping_seconds.into()),
+        patience: Duration::from_secs(live.patience_seconds.into()),
     }
 }
 

@@ -152,6 +152,7 @@ fn bounds(config: &Config) -> Result<(), String> {
         .iter()
         .filter_map(|(name, age)| Some((*name, (*age)? as usize)));
     let counts = counts.into_iter().chain(super::graphql::counts(config));
+    let counts = counts.chain(super::live::counts(config));
     let counts: Vec<(&str, usize)> = counts.chain(ages).collect();
     if let Some((name, _)) = counts.iter().find(|(_, value)| *value == 0) {
         return Err(format!("`{name}` is 0 and must be at least 1"));

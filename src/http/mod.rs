@@ -7,12 +7,13 @@ pub mod guard;
 mod gzip;
 mod header;
 pub mod health;
+pub mod live;
 mod media;
 pub mod oauth;
 pub mod problem;
 pub mod reader;
 pub mod webhook;
-pub mod websocket;
+mod websocket;
 
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ pub struct Parts {
     /// GraphQL over HTTP.
     pub face: graphql::Face,
     /// GraphQL over sockets.
-    pub sockets: websocket::Sockets,
+    pub live: Arc<live::Live>,
     /// What readiness means.
     pub readiness: health::Readiness,
     /// Who may read while no readers are configured.
@@ -65,7 +66,7 @@ pub fn router(parts: Parts) -> Router {
     let webhooks = webhooks(&parts);
     let readers = Router::new()
         .merge(graphql::routes(parts.face))
-        .merge(websocket::router(parts.sockets))
+        .merge(websocket::router(parts.live))
         .merge(graphiql::router())
         .route("/", get(async || Redirect::temporary("/graphiql")))
         .layer(from_fn_with_state(parts.guard, guard::check))

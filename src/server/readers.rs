@@ -41,7 +41,8 @@ pub(super) async fn readers(
         })
     };
     let a_minute = settings.requests_per_minute;
-    Ok(Readers::new(tokens, displays, a_minute, clock))
+    let connections = config.live.max_per_viewer;
+    Ok(Readers::new(tokens, displays, a_minute, connections, clock))
 }
 
 async fn token_key(key: ReaderKey, clock: &Clock) -> anyhow::Result<TokenKey> {

@@ -64,6 +64,9 @@ async fn live(server: &TestServer, payload: &Value) -> anyhow::Result<Value> {
     live.send(json!({"id": "1", "type": "subscribe", "payload": payload}))
         .await?;
     match live.said().await? {
+        Said::Message(mut message) if message["type"] == "error" => {
+            Ok(told(json!({ "errors": message["payload"].take() })))
+        }
         Said::Message(mut message) => Ok(told(message["payload"].take())),
         Said::Closed(code, reason) => Ok(json!([code, reason])),
     }

@@ -51,6 +51,7 @@ mod scope;
 mod search;
 mod simulate;
 mod sla;
+mod socket;
 mod statistics;
 mod status_type;
 mod tls;
@@ -103,6 +104,7 @@ fn main() -> ExitCode {
         ("search", search::tests()),
         ("simulate", simulate::tests()),
         ("sla", sla::tests()),
+        ("socket", socket::tests()),
         ("statistics", statistics::tests()),
         ("status_type", status_type::tests()),
         ("tls", tls::tests()),

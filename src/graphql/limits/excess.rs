@@ -2,7 +2,7 @@
 
 use super::super::error::Fault;
 
-/// A limit of a request. Its name is that of the setting in `[graphql]`, where there is one.
+/// A limit of a request. Its name is that of the setting in `[graphql]` or `[live]`, where there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// Bytes of the whole request.
@@ -51,6 +51,8 @@ pub enum Limit {
     Cost,
     /// How long it takes.
     Time,
+    /// Operations that run at once on one socket.
+    Running,
 }
 
 impl Limit {
@@ -80,6 +82,7 @@ impl Limit {
             Self::Introspection => "introspection",
             Self::Cost => "max_cost",
             Self::Time => "timeout_seconds",
+            Self::Running => "max_operations",
         }
     }
 
@@ -118,6 +121,7 @@ impl Limit {
                 "a request costs at most {most}: take smaller pages (`first`) or fewer lists within lists"
             ),
             Self::Time => format!("a request takes at most {most} seconds: ask for less at once"),
+            Self::Running => format!("a socket runs at most {most} operations at once"),
         }
     }
 

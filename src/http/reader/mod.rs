@@ -5,6 +5,7 @@ mod answer;
 mod bearer;
 pub mod display;
 mod grant;
+mod place;
 mod rate;
 pub mod token;
 
@@ -23,10 +24,12 @@ use crate::domain::writer::Clock;
 use crate::graphql::error::{ErrorCode, Fault};
 use crate::http::header::RequestId;
 use display::{Bound, Displays};
+use place::Places;
 use rate::{Account, Rate};
 use token::Tokens;
 
 pub use grant::Grant;
+pub use place::Place;
 
 /// The longest wait before the clock is looked at again: it may have been set, or the machine have slept.
 const LOOK: Duration = Duration::from_secs(30);
@@ -37,6 +40,7 @@ pub struct Readers {
     tokens: Option<Tokens>,
     displays: Arc<Displays>,
     rate: Rate,
+    places: Arc<Places>,
     clock: Clock,
 }
 
@@ -95,17 +99,20 @@ impl Refused {
 }
 
 impl Readers {
-    /// Readers with tokens or, without `tokens`, anybody who reaches the server.
+    /// Readers with tokens or, without `tokens`, anybody who reaches the server. Each may ask so often and hold so many
+    /// live connections.
     pub fn new(
         tokens: Option<Tokens>,
         displays: Arc<Displays>,
         requests_per_minute: NonZeroU32,
+        connections: usize,
         clock: Clock,
     ) -> Self {
         Self {
             tokens,
             displays,
             rate: Rate::new(requests_per_minute),
+            places: Arc::new(Places::new(connections)),
             clock,
         }
     }
@@ -160,6 +167,11 @@ impl Readers {
             Some(account) => self.rate.count(*account),
             None => Ok(()),
         }
+    }
+
+    /// A place for a live connection of a reader, which it holds until it ends; none when he holds as many as he may.
+    pub fn place(&self, reader: &Reader) -> Option<Place> {
+        self.places.take(reader.account)
     }
 
     /// Until the reader may read no longer; then why.

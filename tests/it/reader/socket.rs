@@ -27,6 +27,7 @@ async fn serve(database: &TestDatabase) -> anyhow::Result<TestServer> {
         config.readers.leeway_seconds = 0;
         config.readers.requests_per_minute = 5.try_into().unwrap();
         config.feed.heartbeat_milliseconds = 50;
+        config.live.init_seconds = 2;
     })
     .await
 }
@@ -67,7 +68,8 @@ async fn a_socket_that_asks_before_it_is_acknowledged_is_closed(
 async fn a_socket_that_says_nothing_is_closed(database: TestDatabase) -> anyhow::Result<()> {
     let server = serve(&database).await?;
     let mut live = Live::open(&server.base).await?;
-    assert_eq!(live.closed().await?.0, 4408);
+    let timeout = "Connection initialisation timeout".to_owned();
+    assert_eq!(live.closed().await?, (4408, timeout));
     server.stop().await
 }
 
@@ -106,7 +108,8 @@ async fn a_reader_that_asks_too_often_on_a_socket_is_told_so(
         anyhow::bail!("closed");
     };
     assert_eq!(told["id"], "6");
-    let extensions = &told["payload"]["errors"][0]["extensions"];
+    assert_eq!(told["type"], "error");
+    let extensions = &told["payload"][0]["extensions"];
     assert_eq!(extensions["code"], "RATE_LIMITED", "{told}");
     assert!(extensions["retryAfterSeconds"].is_string(), "{told}");
     server.stop().await

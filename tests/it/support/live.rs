@@ -5,9 +5,11 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 /// How long to wait for a message that must come.
@@ -46,6 +48,27 @@ impl Live {
         }
         let connected = tokio::time::timeout(PATIENCE, connect_async(request));
         let (socket, _) = connected.await.context("no socket in time")??;
+        Ok(Self { socket })
+    }
+
+    /// Opens one as a client that offers these sub-protocols and does not mind which is chosen.
+    pub async fn open_offering(base: &str, protocols: Option<&str>) -> anyhow::Result<Self> {
+        let address = base.strip_prefix("http://").context("no http address")?;
+        let mut stream = TcpStream::connect(address).await?;
+        let offer = protocols.map(|names| format!("Sec-WebSocket-Protocol: {names}\r\n"));
+        let head = format!(
+            "GET /graphql/ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{}\r\n",
+            offer.unwrap_or_default()
+        );
+        stream.write_all(head.as_bytes()).await?;
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            answer.push(tokio::time::timeout(PATIENCE, stream.read_u8()).await??);
+        }
+        ensure!(answer.starts_with(b"HTTP/1.1 101"), "no socket");
+        let stream = MaybeTlsStream::Plain(stream);
+        let socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
         Ok(Self { socket })
     }
 
@@ -92,6 +115,43 @@ impl Live {
 
     pub async fn send(&mut self, message: Value) -> anyhow::Result<()> {
         self.send_text(&message.to_string()).await
+    }
+
+    /// Sends several messages as one piece: none is answered before the last is there.
+    pub async fn send_together(&mut self, messages: &[Value]) -> anyhow::Result<()> {
+        for message in messages {
+            self.socket.feed(Message::text(message.to_string())).await?;
+        }
+        Ok(self.socket.flush().await?)
+    }
+
+    /// Sends a message that is not text.
+    pub async fn send_binary(&mut self, message: &Value) -> anyhow::Result<()> {
+        let bytes = message.to_string().into_bytes();
+        Ok(self.socket.send(Message::binary(bytes)).await?)
+    }
+
+    /// Says ping and gives what comes until the pong: what was sent before the ping is dealt with by then.
+    pub async fn barrier(&mut self) -> anyhow::Result<Vec<Value>> {
+        let ping = json!({ "type": "ping", "payload": { "barrier": true } });
+        let pong = json!({ "type": "pong", "payload": { "barrier": true } });
+        self.send(ping).await?;
+        let mut before = Vec::new();
+        loop {
+            match self.said().await? {
+                Said::Message(message) if message == pong => return Ok(before),
+                Said::Message(message) => before.push(message),
+                closed => bail!("{closed:?}"),
+            }
+        }
+    }
+
+    /// The next message, which has to be about this operation.
+    pub async fn about(&mut self, id: &str) -> anyhow::Result<Value> {
+        match self.said().await? {
+            Said::Message(message) if message["id"] == id => Ok(message),
+            other => bail!("not about {id}: {other:?}"),
+        }
     }
 
     pub async fn send_text(&mut self, text: &str) -> anyhow::Result<()> {

@@ -1,0 +1,116 @@
+//! What the live transports share: the steps of an operation, and how a connection ends that was open for long. They word
+//! it each in their own way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::{Request, Response};
+use futures_util::stream::{BoxStream, StreamExt};
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+
+use super::reader::{Reader, Readers};
+use crate::domain::scope::Viewer;
+use crate::graphql::error::{self, Fault};
+use crate::graphql::{self, Schema};
+
+/// The terms of a live connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// How many operations may run at once on one socket.
+    pub operations: usize,
+    /// The longest message taken from a client, in bytes.
+    pub message_bytes: usize,
+    /// How long a client may take to say who it is, and the server to judge it.
+    pub init: Duration,
+    /// How often a connection is shown a sign of life, so that proxies keep it and dead peers are found.
+    pub ping: Duration,
+    /// How long a client may take to receive what is sent to it.
+    pub patience: Duration,
+}
+
+/// What a live connection needs.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// What is asked.
+    pub schema: Schema,
+    /// Who may ask.
+    pub readers: Arc<Readers>,
+    /// How long what may take.
+    pub terms: Terms,
+    /// Says when the connections are to end.
+    pub stopping: watch::Receiver<bool>,
+    /// Each connection holds a clone until it has said goodbye.
+    pub open: mpsc::Sender<()>,
+}
+
+/// Why a connection ends, though nobody asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Its reader may read no longer, and why.
+    Reader(&'static str),
+    /// The server stops; its clients come back.
+    Stopping,
+}
+
+/// One result of an operation.
+#[derive(Debug)]
+pub(super) struct Step(Response);
+
+/// The results of an operation, in order.
+pub(super) type Steps = BoxStream<'static, Step>;
+
+impl Live {
+    /// Runs a request for a viewer: a subscription as long as it lasts, anything else once.
+    pub(super) fn run(&self, request: Request, viewer: Viewer) -> Steps {
+        let id = Uuid::new_v4();
+        let steps = self.schema.execute_stream(request, viewer, id);
+        steps.map(Step).boxed()
+    }
+
+    /// Until the connection of this reader has to end.
+    pub(super) async fn end(&self, reader: &Reader) -> End {
+        tokio::select! {
+            why = self.readers.ended(reader) => End::Reader(why),
+            () = self.stop() => End::Stopping,
+        }
+    }
+
+    /// Until the server stops. One whose handle was dropped stops too.
+    pub(super) async fn stop(&self) {
+        let mut stopping = self.stopping.clone();
+        // The borrowed value must not be held across an await.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+}
+
+impl Step {
+    /// The only step of an operation that is not run.
+    pub(super) fn refused(fault: &Fault) -> Self {
+        let mut response = Response::from_errors(vec![fault.to_server_error()]);
+        error::complete(&mut response.errors, Uuid::new_v4());
+        Self(response)
+    }
+
+    /// A result.
+    #[cfg(test)]
+    pub(super) fn of(response: Response) -> Self {
+        Self(response)
+    }
+
+    /// The result as JSON.
+    pub(super) fn payload(&self) -> String {
+        graphql::to_json(&self.0)
+    }
+
+    /// The errors as JSON.
+    pub(super) fn errors(&self) -> String {
+        // They hold texts, numbers and lists of both, so this cannot fail.
+        serde_json::to_string(&self.0.errors).unwrap_or_default()
+    }
+
+    /// Whether errors are all there is: nothing was run.
+    pub(super) fn is_refused(&self) -> bool {
+        graphql::is_refused(&self.0)
+    }
+}
