@@ -257,15 +257,14 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     let (open, mut all_closed) = mpsc::channel(1);
     let (goodbye, goodbyes) = watch::channel(false);
     let live = Arc::new(Live {
-        schema: schema.clone(),
+        schema,
         readers: Arc::clone(&readers),
         terms: terms(&config),
         stopping: goodbyes,
         open,
     });
     let face = graphql::Face {
-        schema,
-        readers: Arc::clone(&readers),
+        live: Arc::clone(&live),
         max_body_bytes: config.graphql.max_body_bytes,
         body_timeout: Duration::from_secs(config.body_seconds.into()),
         cors: cors.clone(),

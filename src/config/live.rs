@@ -10,8 +10,8 @@ use super::Config;
 pub struct Live {
     /// How many operations may run at once on one socket; a further one is refused by itself.
     pub max_operations: usize,
-    /// How many live connections one reader may hold at once, told apart by token or display key; a further one is closed
-    /// with 1013, and its client tries again. Without readers only `max_connections` counts.
+    /// How many live connections one reader may hold at once, told apart by token or display key; a further one is
+    /// refused (1013, or 429 over HTTP), and its client tries again. Without readers only `max_connections` counts.
     pub max_per_viewer: usize,
     /// The longest message that is taken from a client, in bytes. A socket that sends a longer one is closed with 1009.
     pub max_message_bytes: usize,

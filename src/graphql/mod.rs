@@ -38,6 +38,7 @@ pub use plan::Now;
 pub use request::{of as request_of, request};
 pub use response::{is_refused, to_json};
 pub use schema::{Schema, sdl};
+pub use subscription::Position;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! The root of subscriptions. Each event plans and fetches what is selected below it, as a query does.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_graphql::{Context, Subscription};
@@ -22,6 +24,47 @@ use crate::feed::{self, Event, FeedError, Follow, Tail};
 
 /// The pause before an event that could not be read is tried again.
 const BACKOFF: Duration = Duration::from_millis(500);
+
+/// Where the feed of a subscription stands, for a transport that resumes by itself: it goes with the request.
+#[derive(Clone, Debug)]
+pub struct Position {
+    after: Option<String>,
+    reached: Arc<AtomicI64>,
+}
+
+impl Position {
+    /// No event was told yet.
+    const NOWHERE: i64 = -1;
+    /// Several feeds are followed at once: there is no one place to come back to.
+    const SEVERAL: i64 = -2;
+
+    /// One that goes on after this cursor, whatever `after` the operation says; where it says without one.
+    pub fn after(cursor: Option<String>) -> Self {
+        Self {
+            after: cursor,
+            reached: Arc::new(AtomicI64::new(Self::NOWHERE)),
+        }
+    }
+
+    /// The cursor of the event that was told last.
+    pub fn cursor(&self) -> Option<String> {
+        let seq = self.reached.load(Ordering::Relaxed);
+        (seq >= 0).then(|| cursor::feed(seq))
+    }
+
+    /// From here on there is no cursor.
+    pub(super) fn forget(&self) {
+        self.reached.store(Self::SEVERAL, Ordering::Relaxed);
+    }
+
+    fn reach(&self, seq: i64) {
+        let reached = |before| (before != Self::SEVERAL).then_some(seq);
+        // Refused only where there is nothing to note.
+        let _ = self
+            .reached
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, reached);
+    }
+}
 
 /// One step of a live feed.
 #[derive(async_graphql::SimpleObject)]
@@ -86,6 +129,9 @@ async fn follow<'ctx>(
     after: Option<String>,
     filter: Filter,
 ) -> Result<impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx, Fault> {
+    let position: Option<&Position> = context.data_opt();
+    let resumed = position.and_then(|position| position.after.clone());
+    let after = resumed.or(after);
     let after = after.as_deref().map(cursor::decode_feed).transpose()?;
     let tail: &Tail = context
         .data()
@@ -149,6 +195,9 @@ async fn step(context: &Context<'_>, event: &Event) -> Result<ActivityEvent, Fau
             let activity = objects.into_iter().next();
             slots.put(alias.key(), activity.map(|activity| activity as _));
         }
+    }
+    if let Some(position) = context.data_opt::<Position>() {
+        position.reach(seq);
     }
     Ok(ActivityEvent {
         cursor: cursor::feed(seq),

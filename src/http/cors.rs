@@ -19,7 +19,7 @@ use super::header::vary;
 const METHODS: &str = "GET, POST";
 /// What it may say.
 const HEADERS: &str = "accept, authorization, content-type, x-requested-with, apollo-require-preflight, \
-                       x-apollo-operation-name, x-apollo-operation-id";
+                       x-apollo-operation-name, x-apollo-operation-id, last-event-id";
 /// What it may read beside the body.
 const EXPOSED: &str = "x-request-id, retry-after, www-authenticate";
 /// For how many seconds a browser need not ask again.

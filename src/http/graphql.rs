@@ -2,6 +2,8 @@
 //! POST takes JSON only and GET runs queries only, so that no page of another site can make a browser act.
 
 mod answer;
+mod multipart;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +21,14 @@ use serde_json::{Map, Value, json};
 use super::cors::{self, Cors};
 use super::gzip;
 use super::header::RequestId;
+use super::live::Live;
 use super::media;
-use super::reader::{self, Reader, Readers};
+use super::reader::{self, Place, Reader};
+use crate::graphql;
 use crate::graphql::error::Fault;
 use crate::graphql::limits::Limit;
-use crate::graphql::{self, Schema};
 use answer::{Refusal, finish, not_acceptable};
+use media::Answer;
 
 /// Headers that no page of another site can make a browser send without asking beforehand.
 const UNCOMMON: [&str; 4] = [
@@ -37,10 +41,8 @@ const UNCOMMON: [&str; 4] = [
 /// What the routes need.
 #[derive(Clone, Debug)]
 pub struct Face {
-    /// The schema.
-    pub schema: Schema,
-    /// Who may ask.
-    pub readers: Arc<Readers>,
+    /// What is asked, and who may ask.
+    pub live: Arc<Live>,
     /// The longest request body, in bytes.
     pub max_body_bytes: usize,
     /// How long the body may take to arrive.
@@ -51,14 +53,31 @@ pub struct Face {
     pub compression: bool,
 }
 
-/// `/graphql` and `/schema.graphql`.
+impl Face {
+    /// A place for an answer that stays open.
+    fn place(&self, reader: &Reader) -> Result<Place, Refusal> {
+        let place = self.live.readers.place(reader);
+        place.map_err(|fault| Refusal(StatusCode::TOO_MANY_REQUESTS, fault))
+    }
+}
+
+/// `/graphql`, `/graphql/stream` and `/schema.graphql`.
 pub fn routes(face: Face) -> Router {
     let sdl = Arc::new(graphql::sdl());
     let cors = face.cors.clone();
     let compression = face.compression;
     let routes = Router::new()
         .route("/graphql", get(by_get).post(by_post).fallback(otherwise))
-        .route_layer(from_fn_with_state(Arc::clone(&face.readers), reader::check))
+        .route(
+            "/graphql/stream",
+            get(stream::by_get)
+                .post(stream::by_post)
+                .fallback(stream::otherwise),
+        )
+        .route_layer(from_fn_with_state(
+            Arc::clone(&face.live.readers),
+            reader::check,
+        ))
         .with_state(face)
         .route(
             "/schema.graphql",
@@ -84,22 +103,47 @@ async fn by_post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let Some(answer) = media::negotiate(&headers) else {
+    let in_parts = multipart::is_taken(&headers);
+    let answer = media::negotiate(&headers);
+    if answer.is_none() && !in_parts {
         return not_acceptable();
+    }
+    let request = posted(&face, &reader, &headers, body).await;
+    let form = answer.unwrap_or(Answer::GraphqlResponse);
+    let mut request = match request {
+        Ok(request) => request,
+        Err(refusal) => return finish(Err(refusal), form, id),
     };
-    let run = async {
-        if !media::is_json(&headers) {
-            return Err(Refusal::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "send the request as `application/json`",
-            ));
-        }
-        let body = read(&face, &headers, body).await?;
-        let body: Value = serde_json::from_slice(&body)
-            .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "the body is not JSON"))?;
-        Ok(run(&face, &reader, understood(&reader, body)?, id).await)
-    };
-    finish(run.await, answer, id)
+    let schema = &face.live.schema;
+    if in_parts && schema.admit(&mut request).is_ok() && schema.is_subscription(&mut request) {
+        return match multipart::answer(&face, reader, request, id) {
+            Ok(response) => response,
+            Err(refusal) => finish(Err(refusal), form, id),
+        };
+    }
+    if answer.is_none() {
+        return not_acceptable();
+    }
+    finish(Ok(run(&face, &reader, request, id).await), form, id)
+}
+
+/// The request of a body.
+async fn posted(
+    face: &Face,
+    reader: &Reader,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Request, Refusal> {
+    if !media::is_json(headers) {
+        return Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "send the request as `application/json`",
+        ));
+    }
+    let body = read(face, headers, body).await?;
+    let body: Value = serde_json::from_slice(&body)
+        .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "the body is not JSON"))?;
+    understood(reader, body)
 }
 
 async fn read(face: &Face, headers: &HeaderMap, body: Body) -> Result<axum::body::Bytes, Refusal> {
@@ -132,19 +176,9 @@ async fn by_get(
         return not_acceptable();
     };
     let run = async {
-        if is_embedded(&headers) && face.cors.listed(&headers).is_none() {
-            return Err(Refusal::new(
-                StatusCode::FORBIDDEN,
-                "a page of another site may not do this without asking: send a header such as `x-requested-with`",
-            ));
-        }
-        let query = query.unwrap_or_default();
-        if query.len() > face.max_body_bytes {
-            let fault = Fault::over(Limit::Body, face.max_body_bytes, query.len());
-            return Err(Refusal(StatusCode::URI_TOO_LONG, fault));
-        }
-        let mut request = understood(&reader, in_url(&query)?)?;
-        if face.schema.admit(&mut request).is_ok() && !face.schema.is_query(&mut request) {
+        let mut request = asked(&face, &reader, &headers, query)?;
+        let schema = &face.live.schema;
+        if schema.admit(&mut request).is_ok() && !schema.is_query(&mut request) {
             return Err(Refusal::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "GET runs queries only",
@@ -155,6 +189,27 @@ async fn by_get(
     finish(run.await, answer, id)
 }
 
+/// The request of an URL.
+fn asked(
+    face: &Face,
+    reader: &Reader,
+    headers: &HeaderMap,
+    query: Option<String>,
+) -> Result<Request, Refusal> {
+    if is_embedded(headers) && face.cors.listed(headers).is_none() {
+        return Err(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "a page of another site may not do this without asking: send a header such as `x-requested-with`",
+        ));
+    }
+    let query = query.unwrap_or_default();
+    if query.len() > face.max_body_bytes {
+        let fault = Fault::over(Limit::Body, face.max_body_bytes, query.len());
+        return Err(Refusal(StatusCode::URI_TOO_LONG, fault));
+    }
+    understood(reader, in_url(&query)?)
+}
+
 /// Whether a page of another site made a browser ask, without a word that it could not have said by an image or a link.
 fn is_embedded(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
@@ -163,10 +218,11 @@ fn is_embedded(headers: &HeaderMap) -> bool {
 }
 
 async fn otherwise() -> Response {
-    let refused = Refusal::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "send GraphQL by POST, or a query by GET",
-    );
+    otherwise_than("send GraphQL by POST, or a query by GET")
+}
+
+fn otherwise_than(message: &str) -> Response {
+    let refused = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message);
     let error = json!({ "errors": [{ "message": refused.1.message }] });
     (refused.0, [(header::ALLOW, "GET, POST")], Json(error)).into_response()
 }
@@ -178,7 +234,7 @@ async fn run(
     id: RequestId,
 ) -> async_graphql::Response {
     let viewer = reader.viewer.clone();
-    face.schema.execute(request, viewer, id.0).await
+    face.live.schema.execute(request, viewer, id.0).await
 }
 
 /// The request; of a display, the one that is stored with its key.

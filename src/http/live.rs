@@ -1,6 +1,8 @@
 //! What the live transports share: the steps of an operation, and how a connection ends that was open for long. They word
 //! it each in their own way.
 
+pub(super) mod body;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use uuid::Uuid;
 use super::reader::{Reader, Readers};
 use crate::domain::scope::Viewer;
 use crate::graphql::error::{self, Fault};
-use crate::graphql::{self, Schema};
+use crate::graphql::{self, Position, Schema};
 
 /// The terms of a live connection.
 #[derive(Clone, Copy, Debug)]
@@ -55,17 +57,34 @@ pub(super) enum End {
 
 /// One result of an operation.
 #[derive(Debug)]
-pub(super) struct Step(Response);
+pub(super) struct Step {
+    response: Response,
+    cursor: Option<String>,
+}
 
 /// The results of an operation, in order.
 pub(super) type Steps = BoxStream<'static, Step>;
 
 impl Live {
-    /// Runs a request for a viewer: a subscription as long as it lasts, anything else once.
-    pub(super) fn run(&self, request: Request, viewer: Viewer) -> Steps {
+    /// Runs a request for a viewer: a subscription as long as it lasts, anything else once. With a `position` it goes on
+    /// there, and each step has a cursor to come back to.
+    pub(super) fn run(
+        &self,
+        request: Request,
+        viewer: Viewer,
+        position: Option<Position>,
+    ) -> Steps {
+        let request = match &position {
+            Some(position) => request.data(position.clone()),
+            None => request,
+        };
         let id = Uuid::new_v4();
         let steps = self.schema.execute_stream(request, viewer, id);
-        steps.map(Step).boxed()
+        let step = move |response| Step {
+            response,
+            cursor: position.as_ref().and_then(Position::cursor),
+        };
+        steps.map(step).boxed()
     }
 
     /// Until the connection of this reader has to end.
@@ -89,28 +108,39 @@ impl Step {
     pub(super) fn refused(fault: &Fault) -> Self {
         let mut response = Response::from_errors(vec![fault.to_server_error()]);
         error::complete(&mut response.errors, Uuid::new_v4());
-        Self(response)
+        Self {
+            response,
+            cursor: None,
+        }
     }
 
     /// A result.
     #[cfg(test)]
     pub(super) fn of(response: Response) -> Self {
-        Self(response)
+        Self {
+            response,
+            cursor: None,
+        }
+    }
+
+    /// Where the feed stands with it, for a transport that resumes by itself.
+    pub(super) fn cursor(&self) -> Option<&str> {
+        self.cursor.as_deref()
     }
 
     /// The result as JSON.
     pub(super) fn payload(&self) -> String {
-        graphql::to_json(&self.0)
+        graphql::to_json(&self.response)
     }
 
     /// The errors as JSON.
     pub(super) fn errors(&self) -> String {
         // They hold texts, numbers and lists of both, so this cannot fail.
-        serde_json::to_string(&self.0.errors).unwrap_or_default()
+        serde_json::to_string(&self.response.errors).unwrap_or_default()
     }
 
     /// Whether errors are all there is: nothing was run.
     pub(super) fn is_refused(&self) -> bool {
-        graphql::is_refused(&self.0)
+        graphql::is_refused(&self.response)
     }
 }

@@ -22,14 +22,7 @@ impl Answer {
 
 /// The form that the caller likes best; null when it takes neither. Without a word of it: the proper one.
 pub(super) fn negotiate(headers: &HeaderMap) -> Option<Answer> {
-    let accepted: Vec<&str> = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|range| !range.is_empty())
-        .collect();
+    let accepted: Vec<&str> = ranges(headers).collect();
     if accepted.is_empty() {
         return Some(Answer::GraphqlResponse);
     }
@@ -55,6 +48,25 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Option<Answer> {
         (proper, plain) if proper >= plain => Some(Answer::GraphqlResponse),
         _ => Some(Answer::Json),
     }
+}
+
+/// What the caller says that it takes.
+pub(super) fn ranges(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|range| !range.is_empty())
+}
+
+/// Whether the caller names this type among those that it takes.
+pub(super) fn takes(headers: &HeaderMap, kind: &str) -> bool {
+    ranges(headers).any(|range| {
+        let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
+        name.trim().eq_ignore_ascii_case(kind) && quality(parameters) > 0
+    })
 }
 
 /// Thousandths.

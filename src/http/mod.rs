@@ -58,7 +58,7 @@ pub fn webhooks(parts: &Parts) -> Router {
 /// | `/webhooks/…` | proven by each call's own credential |
 /// | `/oauth/token`, `/oauth/revoke` | proven by the client's secret |
 /// | `/.well-known/oauth-authorization-server` | open to all |
-/// | `/graphql`, `/graphql/ws` | a reader's token or display key; without configured readers open, behind the guard |
+/// | `/graphql`, `/graphql/ws`, `/graphql/stream` | a reader's token or display key; without configured readers open, behind the guard |
 /// | `/`, `/graphiql`, `/schema.graphql` | open to all; without configured readers behind the guard |
 /// | `/healthz`, `/readyz` | for whoever watches the process |
 /// | all others | 404 |

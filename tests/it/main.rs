@@ -54,6 +54,7 @@ mod sla;
 mod socket;
 mod statistics;
 mod status_type;
+mod stream;
 mod tls;
 mod urgent;
 mod writer;
@@ -107,6 +108,7 @@ fn main() -> ExitCode {
         ("socket", socket::tests()),
         ("statistics", statistics::tests()),
         ("status_type", status_type::tests()),
+        ("stream", stream::tests()),
         ("tls", tls::tests()),
         ("urgent", urgent::tests()),
         ("nodes", nodes::tests()),

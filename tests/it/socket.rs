@@ -401,7 +401,7 @@ async fn one_connection_too_many_of_a_reader_is_told_to_come_back(
     let mut third = Live::open(&server.base).await?;
     third.init(token.clone()).await?;
     // 4429 and the like end clients for good; this one is to come back when there is room.
-    let full = "Too many live connections of this reader".to_owned();
+    let full = "a reader holds at most 2 live connections at once (here: 3)".to_owned();
     assert_eq!(third.closed().await?, (1013, full));
     somebody_else(&server).await?;
     drop(first);

@@ -53,6 +53,8 @@ pub enum Limit {
     Time,
     /// Operations that run at once on one socket.
     Running,
+    /// Live connections that one reader holds at once.
+    Connections,
 }
 
 impl Limit {
@@ -83,6 +85,7 @@ impl Limit {
             Self::Cost => "max_cost",
             Self::Time => "timeout_seconds",
             Self::Running => "max_operations",
+            Self::Connections => "max_per_viewer",
         }
     }
 
@@ -122,6 +125,7 @@ impl Limit {
             ),
             Self::Time => format!("a request takes at most {most} seconds: ask for less at once"),
             Self::Running => format!("a socket runs at most {most} operations at once"),
+            Self::Connections => format!("a reader holds at most {most} live connections at once"),
         }
     }
 

@@ -12,7 +12,7 @@ mod value;
 use std::time::Duration;
 
 use async_graphql::Request;
-use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection};
 
 use super::error::Fault;
 
@@ -139,6 +139,25 @@ pub(super) fn may_subscribe(request: &mut Request) -> bool {
 /// Whether a request changes nothing and follows nothing.
 pub(super) fn is_query(request: &mut Request) -> bool {
     !runs(request, |kind| kind != OperationType::Query)
+}
+
+/// Whether a request may change something.
+pub(super) fn may_mutate(request: &mut Request) -> bool {
+    runs(request, |kind| kind == OperationType::Mutation)
+}
+
+/// Whether every operation that may be meant selects one field and nothing else.
+pub(super) fn has_one_root(request: &mut Request) -> bool {
+    let wanted = request.operation_name.clone();
+    request.parsed_query().is_ok_and(|document| {
+        let mut meant = document.operations.iter().filter(|(name, _)| {
+            wanted.is_none() || name.map(|name| name.as_str()) == wanted.as_deref()
+        });
+        meant.all(|(_, operation)| {
+            let selected = operation.node.selection_set.node.items.as_slice();
+            matches!(selected, [only] if matches!(only.node, Selection::Field(_)))
+        })
+    })
 }
 
 /// Whether one of the operations that may be meant is of such a kind.

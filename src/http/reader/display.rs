@@ -24,6 +24,8 @@ use crate::graphql::error::{ErrorCode, Fault};
 
 /// How often the keys of open sockets are looked at: so long may a revoked one go on.
 const LOOK: Duration = Duration::from_secs(1);
+/// The variable by which a screen says where its feed begins.
+const RESUMES: &str = "after";
 /// How many keys' last uses are remembered.
 const MOST_TOUCHED: usize = 4096;
 
@@ -198,6 +200,11 @@ impl Bound {
     /// The id of the key.
     pub(super) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Whether its screens say where their feed begins.
+    pub(in crate::http) fn may_resume(&self) -> bool {
+        self.free.iter().any(|name| name == RESUMES)
     }
 
     /// The request that runs, whatever stood in `asked`: the stored operation with the stored variables and the free

@@ -169,8 +169,11 @@ impl Readers {
         }
     }
 
-    /// A place for a live connection of a reader, which it holds until it ends; none when he holds as many as he may.
-    pub fn place(&self, reader: &Reader) -> Option<Place> {
+    /// A place for a live connection of a reader, which it holds until it ends.
+    ///
+    /// # Errors
+    /// He holds as many as he may.
+    pub fn place(&self, reader: &Reader) -> Result<Place, Fault> {
         self.places.take(reader.account)
     }
 

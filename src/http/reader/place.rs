@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::rate::Account;
+use crate::graphql::error::Fault;
+use crate::graphql::limits::Limit;
 
 /// The connections that are open now, by reader.
 #[derive(Debug)]
@@ -27,18 +29,19 @@ impl Places {
         }
     }
 
-    /// A place for a reader, unless all of his are taken.
-    pub(super) fn take(self: &Arc<Self>, account: Option<Account>) -> Option<Place> {
+    /// A place for a reader.
+    ///
+    /// # Errors
+    /// All of his are taken.
+    pub(super) fn take(self: &Arc<Self>, account: Option<Account>) -> Result<Place, Fault> {
         let Some(account) = account else {
-            return Some(Place { held: None });
+            return Ok(Place { held: None });
         };
         let mut held = self.lock();
         let count = held.get(&account).copied().unwrap_or_default();
-        if count >= self.most {
-            return None;
-        }
+        Limit::Connections.check(self.most, count + 1)?;
         held.insert(account, count + 1);
-        Some(Place {
+        Ok(Place {
             held: Some((Arc::clone(self), account)),
         })
     }
@@ -72,10 +75,10 @@ mod tests {
         let (one, other) = (Some(Account::of("one")), Some(Account::of("other")));
         let first = places.take(one).unwrap();
         let _second = places.take(one).unwrap();
-        assert!(places.take(one).is_none());
+        assert!(places.take(one).is_err());
         let third = places.take(other).unwrap();
         drop(first);
-        assert!(places.take(one).is_some());
+        assert!(places.take(one).is_ok());
         drop(third);
         assert_eq!(places.lock().len(), 1);
     }

@@ -14,10 +14,6 @@ use crate::graphql::error::Fault;
 use crate::http::live::Live;
 use crate::http::reader::{self, Place, Reader, Readers, Refused};
 
-/// What a reader is told who holds as many connections as he may. His client comes back: those that it lost without a
-/// word count until they are found dead.
-const NO_PLACE: &str = "Too many live connections of this reader";
-
 /// One socket's place.
 pub(super) enum Seat {
     /// Nobody has asked for it.
@@ -92,7 +88,8 @@ async fn judge(readers: &Readers, shown: Option<&str>, payload: &Value) -> Resul
         _ => Close::Forbidden(refused.words()),
     })?;
     let place = readers.place(&reader);
-    let place = place.ok_or_else(|| Close::TryAgain(NO_PLACE.to_owned()))?;
+    // His client comes back: connections that it lost without a word count until they are found dead.
+    let place = place.map_err(|fault| Close::TryAgain(fault.message))?;
     Ok(Sitter {
         reader,
         _place: place,

@@ -163,7 +163,8 @@ impl Socket {
                 });
                 match admitted {
                     Ok((request, viewer)) => {
-                        self.operations.begin(id, self.live.run(request, viewer));
+                        self.operations
+                            .begin(id, self.live.run(request, viewer, None));
                         Ok(None)
                     }
                     Err(fault) => Ok(Some(Told::Error(id, Step::refused(&fault).errors()))),

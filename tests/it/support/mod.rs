@@ -9,6 +9,7 @@ pub mod client;
 pub mod clock;
 pub mod database;
 pub mod event;
+pub mod events;
 pub mod feed;
 pub mod front;
 pub mod issuer;
