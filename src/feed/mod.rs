@@ -8,10 +8,12 @@
 //! ```
 //! Wake-ups are hints: what is sent is always what was read from the database, in seq order.
 
+mod changes;
 mod follow;
 mod tail;
 mod wake;
 
+pub use changes::Changes;
 pub use follow::{Event, FeedError, Follow, follow};
 pub use tail::{Settings, Tail};
 pub use wake::listen;

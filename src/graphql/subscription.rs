@@ -1,26 +1,30 @@
 //! The root of subscriptions. Each event plans and fetches what is selected below it, as a query does.
 
+mod state;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use async_graphql::{Context, Subscription};
+use async_graphql::{Context, ID, Subscription};
 use async_stream::stream;
-use entity::activity;
+use entity::{activity, building, incident};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 
-use super::by::TaskBy;
+use super::by::{IncidentBy, TaskBy};
 use super::cursor;
 use super::edge_field::one;
 use super::error::{ErrorCode, Fault};
 use super::filter::{ActivityFilter, FilterInput};
+use super::id::{self, Kind};
 use super::limits::Limits;
-use super::object::Activity;
+use super::object::{Activity, Building, Incident};
 use super::plan::{Loader, Noun, relations};
 use super::selection::Selected;
 use super::slot::Slots;
 use crate::domain::activity::filter::Filter;
 use crate::feed::{self, Event, FeedError, Follow, Tail};
+use state::Standing;
 
 /// The pause before an event that could not be read is tried again.
 const BACKOFF: Duration = Duration::from_millis(500);
@@ -121,6 +125,39 @@ impl Subscription {
         let filter = Filter::of_task(loader.scope, task, loader.now);
         Ok(follow(context, after, filter).await?)
     }
+
+    /// One incident: first as it stands, then again after each change that shows in what is selected. Several changes
+    /// that come close together, or faster than they are taken, are told as one. Silent as long as it is not known.
+    async fn incident<'ctx>(
+        &self,
+        context: &'ctx Context<'ctx>,
+        #[graphql(desc = "Which incident; it need not be known yet.")] by: IncidentBy,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<Standing<Incident>>> + 'ctx>
+    {
+        let building = |row: &incident::Model| row.building_id.0;
+        Ok(state::follow(context, by.key()?, building)?)
+    }
+
+    /// One building with whatever is selected of it: first as it stands, then again after each change that shows in the
+    /// selection. Several changes that come close together, or faster than they are taken, are told as one. Silent as
+    /// long as it is not known. What changes with the clock alone, such as the time that is left, is not told for that.
+    async fn building_board<'ctx>(
+        &self,
+        context: &'ctx Context<'ctx>,
+        #[graphql(desc = "The global id of the building.")] id: ID,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<Standing<Building>>> + 'ctx>
+    {
+        let key = id::decode_as(Kind::Building, &id)?;
+        Ok(state::follow(context, key, |row: &building::Model| {
+            row.id.0
+        })?)
+    }
+}
+
+fn tail_of<'a>(context: &Context<'a>) -> Result<&'a Tail, Fault> {
+    context
+        .data()
+        .map_err(|_| Fault::internal("a subscription came without the feed"))
 }
 
 /// Follows the feed from a place in it, or from now.
@@ -133,9 +170,7 @@ async fn follow<'ctx>(
     let resumed = position.and_then(|position| position.after.clone());
     let after = resumed.or(after);
     let after = after.as_deref().map(cursor::decode_feed).transpose()?;
-    let tail: &Tail = context
-        .data()
-        .map_err(|_| Fault::internal("a subscription came without the feed"))?;
+    let tail = tail_of(context)?;
     let loader = Loader::of(context)?;
     let wanted = Follow { after, filter };
     let events = feed::follow(loader.database.clone(), tail.clone(), wanted);

@@ -52,6 +52,7 @@ mod search;
 mod simulate;
 mod sla;
 mod socket;
+mod state;
 mod statistics;
 mod status_type;
 mod stream;
@@ -106,6 +107,7 @@ fn main() -> ExitCode {
         ("simulate", simulate::tests()),
         ("sla", sla::tests()),
         ("socket", socket::tests()),
+        ("state", state::tests()),
         ("statistics", statistics::tests()),
         ("status_type", status_type::tests()),
         ("stream", stream::tests()),

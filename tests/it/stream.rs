@@ -334,7 +334,7 @@ async fn until_there_is_room(
     loop {
         let response = request().send().await?;
         if response.status() != 429 {
-            return Pieces::of(request()).await;
+            return Pieces::taken(response).await;
         }
     }
 }

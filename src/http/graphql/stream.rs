@@ -156,7 +156,7 @@ mod tests {
     fn what_happens_is_worded_as_events() {
         let step = Step::of(Response::new("a\nb"));
         assert_eq!(
-            words(&Happening::Step(step)),
+            words(&Happening::Step(Box::new(step))),
             "event: next\ndata: {\"data\":\"a\\nb\"}\n\n"
         );
         assert_eq!(words(&Happening::Complete), "event: complete\ndata:\n\n");

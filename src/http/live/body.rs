@@ -17,7 +17,7 @@ use crate::http::reader::{Place, Reader};
 #[derive(Debug)]
 pub(in crate::http) enum Happening {
     /// A result.
-    Step(Step),
+    Step(Box<Step>),
     /// Nothing for a while: a sign of life.
     Quiet,
     /// The operation is complete: the last that happens.
@@ -64,7 +64,10 @@ async fn write(
         let happening = tokio::select! {
             () = out.closed() => return,
             end = &mut end => Happening::End(end),
-            step = steps.next() => step.map_or(Happening::Complete, Happening::Step),
+            step = steps.next() => match step {
+                Some(step) => Happening::Step(Box::new(step)),
+                None => Happening::Complete,
+            },
             _ = signs.tick() => Happening::Quiet,
         };
         let is_last = matches!(happening, Happening::Complete | Happening::End(_));

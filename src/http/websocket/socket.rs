@@ -120,8 +120,8 @@ impl Socket {
             }
         };
         self.send(out, message).await?;
-        self.burst += 1;
-        if self.burst % BURST == 0 {
+        self.burst = (self.burst + 1) % BURST;
+        if self.burst == 0 {
             yield_now().await;
         }
         Ok(())

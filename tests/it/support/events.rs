@@ -36,7 +36,11 @@ pub struct Pieces {
 impl Pieces {
     /// Sends the request, which must be taken.
     pub async fn of(request: RequestBuilder) -> anyhow::Result<Self> {
-        let response = request.send().await?;
+        Self::taken(request.send().await?).await
+    }
+
+    /// The answer to a request, which must have been taken.
+    pub async fn taken(response: Response) -> anyhow::Result<Self> {
         ensure!(
             response.status() == 200,
             "{} {}",

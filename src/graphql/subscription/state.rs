@@ -1,0 +1,122 @@
+//! A thing as it stands, told again whenever what is selected of it has changed. Looked at only when something happened
+//! that may show, once for all that happened meanwhile, and told only if the answer is another than the last one.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use async_graphql::parser::types::Field;
+use async_graphql::registry::Registry;
+use async_graphql::{Context, ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
+use async_stream::stream;
+use entity::{ActivityKind, activity};
+use futures_util::stream::Stream;
+use uuid::Uuid;
+
+use super::{BACKOFF, tail_of};
+use crate::domain::read;
+use crate::feed::Changes;
+use crate::graphql::error::{ErrorCode, Fault};
+use crate::graphql::limits::Limits;
+use crate::graphql::plan::{Loader, Noun, Row};
+use crate::graphql::selection::Selected;
+use crate::graphql::slot;
+
+/// A `T` that has been answered already.
+pub(in crate::graphql) struct Standing<T>(Value, PhantomData<fn() -> T>);
+
+impl<T: OutputType> OutputType for Standing<T> {
+    fn type_name() -> Cow<'static, str> {
+        T::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        T::qualified_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        T::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        _: &ContextSelectionSet<'_>,
+        _: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        Ok(self.0.clone())
+    }
+}
+
+/// The thing with this key: first as it stands, if it is known, then after each change that shows. `building` is where a
+/// row of it stands.
+pub(super) fn follow<'ctx, T: Noun>(
+    context: &'ctx Context<'ctx>,
+    key: Uuid,
+    building: fn(&Row<T>) -> Uuid,
+) -> Result<impl Stream<Item = async_graphql::Result<Standing<T>>> + 'ctx, Fault> {
+    // Joined before the first look: what happens from here on is seen.
+    let changes = Changes::of(tail_of(context)?);
+    Ok(stream! {
+        let Some(mut changes) = changes else { return };
+        let (mut last, mut place) = (None, None);
+        loop {
+            match look::<T>(context, key, building).await {
+                Ok(None) => {}
+                Ok(Some((value, stands))) => {
+                    place = Some(stands);
+                    if last.as_ref() != Some(&value) {
+                        last = Some(value.clone());
+                        yield Ok(Standing(value, PhantomData));
+                    }
+                }
+                Err(fault) if fault.code == ErrorCode::DatabaseAway => {
+                    tokio::time::sleep(BACKOFF).await;
+                    continue;
+                }
+                Err(fault) => {
+                    yield Err(fault.into());
+                    return;
+                }
+            }
+            if !changes.next(|row| may_show(row, key, place)).await {
+                return;
+            }
+        }
+    })
+}
+
+/// Whether an activity may change what is shown of a thing: it was filed under it or its building, or may have taken
+/// something away from there that was filed where it stands now.
+fn may_show(row: &activity::Model, key: Uuid, building: Option<Uuid>) -> bool {
+    let is_filed = |id: Option<Uuid>| id.is_some_and(|id| id == key || Some(id) == building);
+    is_filed(row.incident_id.map(|id| id.0))
+        || is_filed(row.building_id.map(|id| id.0))
+        || matches!(row.kind, ActivityKind::Linked | ActivityKind::TaskChanged)
+}
+
+/// What is selected of a thing, answered, and the building that it stands in; nothing where the viewer may see none.
+async fn look<T: Noun>(
+    context: &Context<'_>,
+    key: Uuid,
+    building: fn(&Row<T>) -> Uuid,
+) -> Result<Option<(Value, Uuid)>, Fault> {
+    let limits: &Limits = context
+        .data()
+        .map_err(|_| Fault::internal("a subscription came without its limits"))?;
+    let looked = async {
+        let loader = Loader::of(context)?;
+        let rows =
+            read::by_keys::<T::Entity>(loader.scope, loader.database, T::KEY, &[key]).await?;
+        let Some(stands) = rows.first().map(building) else {
+            return Ok(None);
+        };
+        let selection = Selected::here(context).selection();
+        let objects = T::load(&loader, rows, selection).await?;
+        let object = objects.into_iter().next().map(|object| object as _);
+        let value = slot::write(&object, context).await;
+        let value = value.map_err(|error| Fault::internal(error.message))?;
+        Ok(Some((value, stands)))
+    };
+    tokio::time::timeout(limits.timeout, looked)
+        .await
+        .unwrap_or_else(|_| Err(limits.too_long()))
+}
