@@ -119,7 +119,7 @@ impl Socket {
                 Message::Ping(Bytes::new())
             }
         };
-        self.send(out, message).await?;
+        send(out, message, self.live.terms.patience, &mut self.over).await?;
         self.burst = (self.burst + 1) % BURST;
         if self.burst == 0 {
             yield_now().await;
@@ -176,20 +176,25 @@ impl Socket {
             }
         }
     }
+}
 
-    /// Sends a message, for as long as the client may take for it. A client that takes nothing keeps nothing open.
-    async fn send<Out>(&mut self, out: &mut Out, message: Message) -> Result<(), Ended>
-    where
-        Out: Sink<Message, Error = axum::Error> + Unpin,
-    {
-        tokio::select! {
-            sent = timeout(self.live.terms.patience, out.send(message)) => match sent {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_gone)) => Err(Ended::Gone),
-                Err(_stalled) => Err(Close::TryAgain("Messages are taken too slowly".to_owned()).into()),
-            },
-            close = &mut self.over => Err(close.into()),
-        }
+/// Sends a message, for as long as the client may take for it. A client that takes nothing keeps nothing open.
+async fn send<Out>(
+    out: &mut Out,
+    message: Message,
+    patience: Duration,
+    over: &mut BoxFuture<'static, Close>,
+) -> Result<(), Ended>
+where
+    Out: Sink<Message, Error = axum::Error> + Unpin,
+{
+    tokio::select! {
+        sent = timeout(patience, out.send(message)) => match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_gone)) => Err(Ended::Gone),
+            Err(_stalled) => Err(Close::TryAgain("Messages are taken too slowly".to_owned()).into()),
+        },
+        close = over => Err(close.into()),
     }
 }
 
@@ -268,7 +273,48 @@ impl Pulse {
 
 #[cfg(test)]
 mod tests {
+    use std::future::{pending, ready};
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
     use super::*;
+
+    /// A client that takes nothing.
+    struct Stuck;
+
+    impl Sink<Message> for Stuck {
+        type Error = axum::Error;
+
+        fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+            Poll::Pending
+        }
+
+        fn start_send(self: Pin<&mut Self>, _: Message) -> Result<(), axum::Error> {
+            Ok(())
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+            Poll::Pending
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_is_to_come_back_later_unless_it_has_to_go_anyway() {
+        let message = || Message::Ping(Bytes::new());
+        let mut over: BoxFuture<'static, Close> = Box::pin(pending());
+        let ended = send(&mut Stuck, message(), Duration::from_millis(1), &mut over).await;
+        let Err(Ended::Closed(close)) = ended else {
+            panic!("{ended:?}");
+        };
+        assert_eq!(close.code(), 1013);
+        let mut over: BoxFuture<'static, Close> = Box::pin(ready(Close::Restart));
+        let ended = send(&mut Stuck, message(), Duration::from_secs(600), &mut over).await;
+        assert_eq!(ended, Err(Ended::Closed(Close::Restart)));
+    }
 
     #[test]
     fn a_client_that_answers_no_ping_is_gone() {
