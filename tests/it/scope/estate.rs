@@ -221,6 +221,8 @@ impl Estate {
         };
         let (tail, _) = Tail::start(database.readers.clone(), wakes, settings).await?;
         let limits = Limits {
+            document_bytes: usize::MAX,
+            tokens: usize::MAX,
             depth: 100,
             cost: usize::MAX,
             fields: usize::MAX,

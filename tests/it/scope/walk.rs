@@ -8,7 +8,7 @@ use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use super::estate::{Estate, Narrow, Thing, is_for, viewers};
-use super::schema::Shape;
+use super::schema::{FAR, Shape};
 use crate::support::case::on_each_engine;
 use crate::support::{Case, TestDatabase};
 
@@ -76,7 +76,7 @@ async fn no_id_leads_out_of_a_scope(test: TestDatabase) -> anyhow::Result<()> {
                 .iter()
                 .filter(|thing| type_of(thing) == *kind)
                 .collect();
-            let below = shape.selection(kind, if *kind == "Activity" { 1 } else { 2 });
+            let below = shape.selection(kind, if *kind == "Activity" { 1 } else { FAR });
             let query = format!(
                 "query($ids: [ID!]!) {{ nodes(ids: $ids) {{ id ... on {kind} {below} }} }}"
             );
@@ -139,7 +139,7 @@ async fn no_list_leads_out_of_a_scope(test: TestDatabase) -> anyhow::Result<()> 
                 required.is_empty(),
                 "{field} asks for {required:?}: teach the walk to give it"
             );
-            let below = shape.selection(&ty, 2);
+            let below = shape.selection(&ty, FAR);
             let page = if ty.ends_with("Connection") {
                 "(first: 100)"
             } else {
