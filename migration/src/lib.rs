@@ -36,8 +36,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_7_sla::Migration),
             Box::new(m20261122_8_cleaned::Migration),
             Box::new(m20261122_8_search::Migration),
-            Box::new(m20261122_9_statistics::Migration),
             Box::new(m20261122_9_history::Migration),
+            Box::new(m20261122_9_statistics::Migration),
         ]
     }
 }
