@@ -13,7 +13,7 @@ const config: CodegenConfig = {
         enumsAsTypes: true,
         importExtension: '.js',
         strictScalars: true,
-        scalars: { DateTime: 'string', JSON: 'unknown', Moment: 'string' },
+        scalars: { DateTime: 'string', Duration: 'string', JSON: 'unknown', Moment: 'string' },
         useTypeImports: true,
       },
     },
