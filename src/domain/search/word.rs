@@ -51,6 +51,8 @@ fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
         // The small form of a letter may be one with a mark.
         .nfkd()
         .filter(|letter| !is_silent(*letter))
+        // Marks that what is left out kept apart stand side by side now, and have an order there.
+        .nfd()
 }
 
 /// Small letters by way of capital ones, so that `ß` is `ss` and both sigmas are one (and small before that, for the
@@ -132,6 +134,7 @@ mod tests {
         assert_ne!(words("が"), words("か"));
         assert_eq!(words("が"), words("か\u{3099}"));
         assert_eq!(of("नमस्ते").len(), 1);
+        assert_eq!(of("\u{94D}\u{AD}\u{3099}"), ["\u{3099}\u{94D}"]);
     }
 
     #[test]
