@@ -157,7 +157,7 @@ async fn pages_of_listed_origins_may_read_and_no_others(
     let allowed = send(&server, Method::OPTIONS, "/graphql", &preflight(ORIGIN), "").await?;
     snapshot!(browsers(&allowed), @r"
     204
-    access-control-allow-headers: accept, authorization, content-type, x-requested-with, apollo-require-preflight, x-apollo-operation-name, x-apollo-operation-id
+    access-control-allow-headers: accept, authorization, content-type, x-requested-with, apollo-require-preflight, x-apollo-operation-name, x-apollo-operation-id, last-event-id
     access-control-allow-methods: GET, POST
     access-control-allow-origin: https://board.example
     access-control-max-age: 7200
