@@ -6,7 +6,7 @@ use std::time::Duration;
 use entity::activity;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::{broadcast, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::domain::activity::filter::Filter;
 use crate::domain::journal;
@@ -15,6 +15,10 @@ use crate::domain::journal;
 const PAGE: u64 = 500;
 /// The pause after a failed read.
 const BACKOFF: Duration = Duration::from_millis(500);
+
+/// How long a read may take: a connection whose other end is gone may never say so.
+const PATIENCE: Duration = Duration::from_secs(10);
+const NO_ANSWER: &str = "the database has not answered in time";
 
 /// How the feed runs.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +91,9 @@ async fn run(
     let mut away_since = None;
     loop {
         let begun = Instant::now();
-        match advance(&readers, &tip, &activities).await {
+        let read = timeout(PATIENCE, advance(&readers, &tip, &activities)).await;
+        let read = read.unwrap_or_else(|_| Err(DbErr::Custom(NO_ANSWER.to_owned())));
+        match read {
             Ok(is_more) => {
                 if let Some(since) = away_since.take() {
                     let away_seconds = begun.duration_since(since).as_secs();

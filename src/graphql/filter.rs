@@ -19,6 +19,8 @@ use crate::domain::{self, status_type};
 
 /// How many values a filter may compare with in all.
 const MOST_VALUES: usize = 500;
+/// How many searches and questions to related things one filter holds: each is a statement within the statement.
+const MOST_STEPS: usize = 8;
 
 /// An input that narrows a list.
 pub trait FilterInput {
@@ -50,6 +52,13 @@ pub trait FilterInput {
         };
         let meaning = self.meaning_at(level)?;
         Limit::Values.check(MOST_VALUES - values, meaning.values())?;
+        // What it is put into may ask for one thing more.
+        let most = if depth == 0 {
+            MOST_STEPS
+        } else {
+            MOST_STEPS - 1
+        };
+        Limit::Steps.check(most, meaning.steps())?;
         Ok(meaning)
     }
 

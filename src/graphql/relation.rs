@@ -12,8 +12,9 @@ use crate::domain::table::ActiveEnum;
 
 /// How many words one search may have.
 const MOST_WORDS: usize = 20;
-/// What each question to other rows costs beside a plain field, as often as its list is asked for.
-const STEP_COST: usize = 50;
+/// What each question to other rows costs beside a plain field, as often as its list is asked for: it may look through
+/// all of them.
+const STEP_COST: usize = 500;
 
 /// The rows that have the words of `text`; none asked when it has no word.
 pub(super) fn found<C>(id: C, kind: Searched, text: &str) -> Result<Option<Filter<C>>, Fault> {

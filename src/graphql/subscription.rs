@@ -28,6 +28,8 @@ use state::Standing;
 
 /// The pause before an event that could not be read is tried again.
 const BACKOFF: Duration = Duration::from_millis(500);
+/// How often in a row a read may take too long.
+const SLOW: u32 = 5;
 
 /// Where the feed of a subscription stands, for a transport that resumes by itself: it goes with the request.
 #[derive(Clone, Debug)]
@@ -173,22 +175,50 @@ async fn follow<'ctx>(
     let tail = tail_of(context)?;
     let loader = Loader::of(context)?;
     let wanted = Follow { after, filter };
-    let events = feed::follow(loader.database.clone(), tail.clone(), wanted);
-    Ok(told(context, events.await.map_err(fault_of)?.boxed()))
+    let mut patience = Patience::default();
+    let events = loop {
+        let events = feed::follow(loader.database.clone(), tail.clone(), wanted.clone());
+        match events.await.map_err(fault_of) {
+            // To clients an operation that ends is over: who subscribes during an outage waits for its end.
+            Err(fault) if patience.waits(&fault).await => {}
+            events => break events?,
+        }
+    };
+    Ok(told(context, events.boxed()))
+}
+
+/// How long a stream waits for a database that does not answer.
+#[derive(Debug, Default)]
+struct Patience {
+    slow: u32,
+}
+
+impl Patience {
+    /// Whether it is worth another try after this fault, once a while has passed: always while the database is away, and
+    /// a few times where it takes too long, since then it may be what is asked for.
+    async fn waits(&mut self, fault: &Fault) -> bool {
+        let is_slow = fault.code == ErrorCode::LimitExceeded;
+        self.slow += u32::from(is_slow);
+        let is_worth_it = fault.code == ErrorCode::DatabaseAway || is_slow && self.slow <= SLOW;
+        if is_worth_it {
+            tokio::time::sleep(BACKOFF).await;
+        }
+        is_worth_it
+    }
 }
 
 /// Reads what is selected below each event. While the database is away the event waits: one that was passed over would
-/// be missed by a client that goes on with the cursor of the next. Any other fault ends the stream, so that the client
-/// comes back with the last cursor it has.
+/// be missed by a client that goes on with the cursor of the next. Any other fault is told and ends the stream.
 fn told<'ctx>(
     context: &'ctx Context<'ctx>,
     mut events: BoxStream<'static, Event>,
 ) -> impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx {
     stream! {
         while let Some(event) = events.next().await {
+            let mut patience = Patience::default();
             let told = loop {
                 match in_time(context, &event).await {
-                    Err(fault) if fault.code == ErrorCode::DatabaseAway => tokio::time::sleep(BACKOFF).await,
+                    Err(fault) if patience.waits(&fault).await => {}
                     told => break told,
                 }
             };

@@ -43,10 +43,11 @@ const SITES: &str = "WITH moved AS (
         ) AS since) AS since,
         (SELECT COALESCE(SUM(CASE {to} WHEN 'true' THEN 1 ELSE 0 END - CASE {from} WHEN 'true' THEN 1 ELSE 0 END), 0)
             FROM (
-                SELECT x.changes FROM activity x
-                    WHERE x.site_id = s.id AND x.incident_id IS NOT NULL AND x.tenant IS NULL AND x.seq > {after}
-                        AND x.changes LIKE '%\"is_open\"%'
-                    LIMIT {most}
+                SELECT read.changes FROM (
+                    SELECT x.changes FROM activity x
+                        WHERE x.site_id = s.id AND x.incident_id IS NOT NULL AND x.tenant IS NULL AND x.seq > {after}
+                        LIMIT {most}
+                ) AS read WHERE read.changes LIKE '%\"is_open\"%'
             ) AS a CROSS JOIN {changes} AS c WHERE {field} = 'is_open') AS opened
         FROM home CROSS JOIN site s WHERE s.id = home.site AND {covered}";
 

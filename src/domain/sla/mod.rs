@@ -5,9 +5,12 @@
 
 pub mod filter;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use entity::{Priority, WorkState, incident};
 use serde::{Deserialize, Serialize};
+
+/// The last year that is kept: later ones would not be in order as text.
+const LAST_YEAR: i32 = 9999;
 
 /// The window from the assignment to the deadline where Matrix tells no deadline, by priority (Matrix's reports).
 fn window(priority: Priority) -> Option<TimeDelta> {
@@ -69,6 +72,22 @@ pub struct Deadlines {
     pub risk_at: Option<DateTime<Utc>>,
 }
 
+/// A deadline; none where it lies beyond the years that are kept.
+fn after(from: DateTime<Utc>, within: TimeDelta) -> Option<DateTime<Utc>> {
+    from.checked_add_signed(within)
+        .filter(|deadline| deadline.year() <= LAST_YEAR)
+}
+
+/// When an incident ended whose end no event tells: when it was said to be over. Where it was reopened since, no earlier
+/// than that.
+fn told_to_end(incident: &incident::Model) -> Option<DateTime<Utc>> {
+    incident.first_ended_at.max(
+        incident
+            .last_open_at
+            .filter(|_| incident.reopened_at.is_some()),
+    )
+}
+
 impl Deadlines {
     /// What the facts of `incident` and `rule` come to. No clock runs while nobody has it.
     pub fn of(incident: &incident::Model, rule: &Rule) -> Self {
@@ -76,15 +95,16 @@ impl Deadlines {
         let Some(from) = incident.assigned_at.filter(|_| is_had) else {
             return Self::default();
         };
-        let windowed = || Some(from + window(incident.priority)?);
-        let due_at = incident.due_at.or_else(windowed);
+        let due_at = incident
+            .due_at
+            .or_else(|| after(from, window(incident.priority)?));
         let start_by = rule
             .start_within(incident.priority)
-            .map(|within| from + within);
+            .and_then(|within| after(from, within));
         // Only what was completed is dealt with: work that ended without success has missed its deadline when that passes.
-        let ended = incident
-            .completed_at
-            .filter(|_| incident.state == WorkState::Completed);
+        let ended = (incident.state == WorkState::Completed)
+            .then(|| incident.completed_at.or(told_to_end(incident)))
+            .flatten();
         let began = incident.started_at.into_iter().chain(ended).min();
         let clocks = [(start_by, began), (due_at, ended)];
         let missed = |(deadline, done): &(Option<DateTime<Utc>>, Option<DateTime<Utc>>)| {
@@ -259,6 +279,38 @@ mod tests {
         let late = Deadlines::of(&completed(1_001), &Rule::default());
         assert_eq!(late.at(at(1_001)), SlaState::Breached);
         assert_eq!(late.breached_at(at(5_000)), Some(at(1_000)));
+    }
+
+    #[test]
+    fn what_was_completed_at_a_time_that_nobody_tells_ended_when_that_was_said() {
+        let row = incident::Model {
+            state: WorkState::Completed,
+            is_open: false,
+            first_ended_at: Some(at(400)),
+            last_open_at: Some(at(300)),
+            ..incident()
+        };
+        assert_eq!(
+            Deadlines::of(&row, &Rule::default()).at(at(9_999)),
+            SlaState::Met
+        );
+        let again = incident::Model {
+            last_open_at: Some(at(1_500)),
+            reopened_at: Some(at(1_500)),
+            ..row
+        };
+        let late = Deadlines::of(&again, &Rule::default());
+        assert_eq!(late.breached_at(at(9_999)), Some(at(1_000)));
+    }
+
+    #[test]
+    fn a_deadline_beyond_the_years_that_are_kept_is_none() {
+        let row = incident::Model {
+            assigned_at: "9999-12-31T23:59:59Z".parse().ok(),
+            due_at: None,
+            ..incident()
+        };
+        assert_eq!(Deadlines::of(&row, &rule()), Deadlines::default());
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub enum Limit {
     FilterDepth,
     /// Words of one `search`.
     SearchWords,
+    /// Searches and filters of related things in one filter.
+    Steps,
     /// Fields of one `orderBy`.
     Order,
     /// Elements of one page.
@@ -78,6 +80,7 @@ impl Limit {
             Self::Combined => "combined_filters",
             Self::FilterDepth => "filter_depth",
             Self::SearchWords => "search_words",
+            Self::Steps => "filter_steps",
             Self::Order => "order",
             Self::Page => "page",
             Self::Buckets => "max_buckets",
@@ -111,6 +114,9 @@ impl Limit {
             Self::Combined => format!("`and` and `or` combine at most {most} filters"),
             Self::FilterDepth => format!("a filter nests at most {most} deep"),
             Self::SearchWords => format!("a search has at most {most} words"),
+            Self::Steps => {
+                format!("a filter holds at most {most} searches and filters of related things")
+            }
             Self::Order => format!("a list is sorted by at most {most} fields"),
             Self::Page => format!("a page has at most {most} elements"),
             Self::Buckets => format!(

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
@@ -12,14 +13,17 @@ use entity::{ActivityKind, activity};
 use futures_util::stream::Stream;
 use uuid::Uuid;
 
-use super::{BACKOFF, tail_of};
+use super::{Patience, tail_of};
 use crate::domain::read;
 use crate::feed::Changes;
-use crate::graphql::error::{ErrorCode, Fault};
+use crate::graphql::error::Fault;
 use crate::graphql::limits::Limits;
 use crate::graphql::plan::{Loader, Noun, Row};
 use crate::graphql::selection::Selected;
 use crate::graphql::slot;
+
+/// How long after a look the next one comes at the earliest.
+const REST: Duration = Duration::from_millis(250);
 
 /// A `T` that has been answered already.
 pub(in crate::graphql) struct Standing<T>(Value, PhantomData<fn() -> T>);
@@ -58,6 +62,7 @@ pub(super) fn follow<'ctx, T: Noun>(
     Ok(stream! {
         let Some(mut changes) = changes else { return };
         let (mut last, mut place) = (None, None);
+        let mut patience = Patience::default();
         loop {
             match look::<T>(context, key, building).await {
                 Ok(None) => {}
@@ -68,15 +73,15 @@ pub(super) fn follow<'ctx, T: Noun>(
                         yield Ok(Standing(value, PhantomData));
                     }
                 }
-                Err(fault) if fault.code == ErrorCode::DatabaseAway => {
-                    tokio::time::sleep(BACKOFF).await;
-                    continue;
-                }
+                Err(fault) if patience.waits(&fault).await => continue,
                 Err(fault) => {
                     yield Err(fault.into());
                     return;
                 }
             }
+            patience = Patience::default();
+            // What happens meanwhile is one look more, however much it is.
+            tokio::time::sleep(REST).await;
             if !changes.next(|row| may_show(row, key, place)).await {
                 return;
             }
@@ -85,12 +90,14 @@ pub(super) fn follow<'ctx, T: Noun>(
 }
 
 /// Whether an activity may change what is shown of a thing: it was filed under it or its building, or may have taken
-/// something away from there that was filed where it stands now.
+/// something away from there that was filed where it stands now. A platform's order for an incident is filed where the
+/// platform says that it is, which need not be the incident's building.
 fn may_show(row: &activity::Model, key: Uuid, building: Option<Uuid>) -> bool {
     let is_filed = |id: Option<Uuid>| id.is_some_and(|id| id == key || Some(id) == building);
     is_filed(row.incident_id.map(|id| id.0))
         || is_filed(row.building_id.map(|id| id.0))
         || matches!(row.kind, ActivityKind::Linked | ActivityKind::TaskChanged)
+        || row.incident_id.is_some() && row.tenant.is_some()
 }
 
 /// What is selected of a thing, answered, and the building that it stands in; nothing where the viewer may see none.

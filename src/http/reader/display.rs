@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use entity::display_key;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Refused;
 use super::grant::Grant;
@@ -24,6 +24,8 @@ use crate::graphql::error::{ErrorCode, Fault};
 
 /// How often the keys of open sockets are looked at: so long may a revoked one go on.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long a look may take: a connection whose other end is gone may never say so.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The variable by which a screen says where its feed begins.
 const RESUMES: &str = "after";
 /// How many keys' last uses are remembered.
@@ -131,7 +133,12 @@ impl Displays {
             if held.is_empty() {
                 continue;
             }
-            match read::standing(&self.database.readers, &held).await {
+            let standing = read::standing(&self.database.readers, &held);
+            let standing = match timeout(PATIENCE, standing).await {
+                Ok(standing) => standing.map_err(|error| error.to_string()),
+                Err(_late) => Err("no answer in time".to_owned()),
+            };
+            match standing {
                 Ok(good) => {
                     let gone = held.into_iter().filter(|id| !good.contains(id));
                     let gone: BTreeSet<String> = gone.collect();

@@ -209,16 +209,19 @@ async fn asking_other_rows_costs(test: TestDatabase) -> anyhow::Result<()> {
     let plain = cost("").await;
     assert_eq!(cost(", filter: {isOpen: {eq: true}}").await, plain);
     // Asked for each of ten buildings.
-    assert_eq!(cost(", filter: {search: \"smell\"}").await, plain + 10 * 50);
+    assert_eq!(
+        cost(", filter: {search: \"smell\"}").await,
+        plain + 10 * 500
+    );
     let two = ", filter: {or: [{inZone: {search: \"x\"}}]}";
-    assert_eq!(cost(two).await, plain + 10 * 2 * 50);
+    assert_eq!(cost(two).await, plain + 10 * 2 * 500);
     let variable = "query($f: IncidentFilter) { viewer { usage { cost } }
         buildings(first: 10) { nodes { incidents(first: 1, filter: $f) { nodes { id } } } } }";
     let given = serde_json::json!({"f": {"search": "smell"}});
     let answer = estate.ask_with(variable, given).await;
     assert_eq!(
         answer["data"]["viewer"]["usage"]["cost"],
-        plain + 10 * 50,
+        plain + 10 * 500,
         "{answer}"
     );
     // Many of them are refused before they run.
@@ -229,6 +232,13 @@ async fn asking_other_rows_costs(test: TestDatabase) -> anyhow::Result<()> {
     estate.last_statements();
     assert_eq!(estate.refusal(&dear).await, "LIMIT_EXCEEDED");
     assert!(estate.last_statements().is_empty());
+    // And more of them than one filter holds, however few things are asked for.
+    let nine = vec!["{search: \"x\"}"; 9].join(",");
+    let deep = format!("{{ tasks(first: 1, filter: {{or: [{nine}]}}) {{ nodes {{ id }} }} }}");
+    assert_eq!(estate.refusal(&deep).await, "LIMIT_EXCEEDED");
+    let eight = vec!["{search: \"x\"}"; 8].join(",");
+    let most = format!("{{ tasks(first: 1, filter: {{or: [{eight}]}}) {{ nodes {{ id }} }} }}");
+    estate.data(&most).await;
     let words: Vec<String> = (0..21).map(|number| format!("w{number}")).collect();
     let long = format!(
         "{{ tasks(filter: {{search: \"{}\"}}) {{ nodes {{ id }} }} }}",
