@@ -233,10 +233,10 @@ async fn asking_other_rows_costs(test: TestDatabase) -> anyhow::Result<()> {
     assert_eq!(estate.refusal(&dear).await, "LIMIT_EXCEEDED");
     assert!(estate.last_statements().is_empty());
     // And more of them than one filter holds, however few things are asked for.
-    let nine = vec!["{search: \"x\"}"; 9].join(",");
+    let nine = ["{search: \"x\"}"; 9].join(",");
     let deep = format!("{{ tasks(first: 1, filter: {{or: [{nine}]}}) {{ nodes {{ id }} }} }}");
     assert_eq!(estate.refusal(&deep).await, "LIMIT_EXCEEDED");
-    let eight = vec!["{search: \"x\"}"; 8].join(",");
+    let eight = ["{search: \"x\"}"; 8].join(",");
     let most = format!("{{ tasks(first: 1, filter: {{or: [{eight}]}}) {{ nodes {{ id }} }} }}");
     estate.data(&most).await;
     let words: Vec<String> = (0..21).map(|number| format!("w{number}")).collect();
