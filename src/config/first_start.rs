@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::{Config, ConfigError, MatrixCredential, Secret, UrgentCredential, file};
 
@@ -106,8 +107,9 @@ fn make(path: &Path) -> Result<bool, ConfigError> {
 /// Writes a file for the operator alone, unless there is one; gives whether it did.
 pub(super) fn write_once(path: &Path, text: &str) -> Result<bool, ConfigError> {
     let fault = |error| file::fault(path, error);
-    // Written whole under another name and then linked: nobody ever reads half of it, nobody's is written over.
-    let draft = path.with_extension(format!("{}.draft", std::process::id()));
+    // Written whole under another name and then linked: nobody ever reads half of it, nobody's is written over. The name
+    // is nobody else's: containers that share a folder may all be process 1, and one server may be asked twice at once.
+    let draft = path.with_extension(format!("{}.draft", Uuid::new_v4().simple()));
     let written = OpenOptions::new()
         .write(true)
         .create_new(true)

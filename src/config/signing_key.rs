@@ -109,6 +109,30 @@ mod tests {
     }
 
     #[test]
+    fn of_many_who_need_the_key_at_once_one_makes_it_and_all_get_it() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let config = Config {
+                data_dir: folder.path().to_owned(),
+                ..Config::default()
+            };
+            let all_at_once = std::sync::Barrier::new(8);
+            let get = || {
+                all_at_once.wait();
+                let key = signing_key(&config, true).unwrap().unwrap();
+                key.expose_secret().to_owned()
+            };
+            let keys = std::thread::scope(|threads| {
+                let threads: Vec<_> = (0..8).map(|_| threads.spawn(get)).collect();
+                let keys = threads.into_iter().map(|thread| thread.join().unwrap());
+                keys.collect::<std::collections::HashSet<_>>()
+            });
+            assert_eq!(keys.len(), 1);
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
     fn a_given_key_is_used_and_must_be_long() {
         let mut config = Config::default();
         config.oauth.signing_key = SecretString::from("g".repeat(SHORTEST));
