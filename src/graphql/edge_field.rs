@@ -9,7 +9,6 @@ use async_graphql::registry::{Deprecation, MetaField, MetaInputValue, Registry};
 use async_graphql::{InputType, OutputType, Positioned, VisitorContext};
 
 use super::connection::Connection;
-use super::filter::FilterInput as _;
 use super::plan::Listed;
 use super::relation;
 
@@ -51,10 +50,7 @@ pub(super) fn list<T: Listed>(
     let (name, mut field) = connection::<T>(registry, name, description, arguments);
     field.compute_complexity = Some(|context, variables, field, below| {
         let filter = context.param_value::<Option<T::Filter>>(variables, field, "filter", None);
-        // What cannot be read is refused when it is.
-        let filter = filter.ok().flatten();
-        let meaning = filter.and_then(|filter| filter.meaning().ok());
-        let asking = meaning.map_or(0, |meaning| relation::cost(&meaning));
+        let asking = relation::cost(filter.ok().flatten());
         let page = page_size(context, variables, field);
         Ok(bounded(below.saturating_mul(page).saturating_add(asking)))
     });

@@ -3,6 +3,7 @@
 use entity::{Searched, building, incident, property, task, zone};
 
 use super::error::Fault;
+use super::filter::{FilterInput, Level};
 use super::limits::Limit;
 use crate::domain::filter::{Filter, Operand, Test};
 use crate::domain::key::Key;
@@ -28,9 +29,11 @@ pub(super) fn found<C>(id: C, kind: Searched, text: &str) -> Result<Option<Filte
     )))
 }
 
-/// What the questions to other rows in a filter cost.
-pub(super) fn cost<C>(filter: &Filter<C>) -> usize {
-    filter.steps().saturating_mul(STEP_COST)
+/// What the questions to other rows in a filter cost: however many they are, so that too many cost too much before
+/// anything runs. What cannot be read costs nothing here and is refused when it is read.
+pub(super) fn cost<F: FilterInput>(filter: Option<F>) -> usize {
+    let meaning = filter.and_then(|filter| filter.meaning_at(Level::default()).ok());
+    meaning.map_or(0, |meaning| meaning.steps().saturating_mul(STEP_COST))
 }
 
 pub(super) fn properties(column: property::Column, filter: Filter<property::Column>) -> Among {

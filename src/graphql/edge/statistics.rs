@@ -60,12 +60,7 @@ fn asking<F: FilterInput + InputType>(
     field: &Field,
 ) -> usize {
     let filter = context.param_value::<Option<F>>(variables, field, "filter", None);
-    // What cannot be read is refused when it is.
-    let meaning = filter
-        .ok()
-        .flatten()
-        .and_then(|filter| filter.meaning().ok());
-    meaning.map_or(0, |meaning| relation::cost(&meaning))
+    relation::cost(filter.ok().flatten())
 }
 
 fn filter_argument<F: InputType>(registry: &mut Registry) -> MetaInputValue {
