@@ -17,7 +17,8 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 /// How long one statement of a reader may take, unless its pool is opened for less.
 const READ: Duration = Duration::from_secs(30);
 /// A PostgreSQL connection that was used within this time is taken to be there: asking first costs every read a round trip.
-const SURELY_THERE: Duration = Duration::from_secs(1);
+/// No PostgreSQL restarts within it.
+const SURELY_THERE: Duration = Duration::from_millis(100);
 /// After how many steps of SQLite's machine, some tenths of a millisecond, a statement is asked whether it takes too long.
 const STEPS: i32 = 10_000;
 

@@ -1,12 +1,17 @@
 //! The fields that lead from one object to others: how they stand in the schema, and how they are fetched.
 
 mod activity;
+mod building;
+mod count;
 mod delivery;
 mod incident;
-mod place;
+mod level;
+mod property;
 mod provenance;
 mod statistics;
 mod task;
+mod told;
+mod zone;
 
 /// Declares the fields of a type that lead to other objects; their values come from the plan.
 macro_rules! edges {
