@@ -6,16 +6,16 @@ use std::sync::Arc;
 use async_graphql::OutputType;
 use async_graphql::registry::{MetaField, Registry};
 use chrono::{DateTime, Utc};
-use entity::{building, incident};
+use entity::incident;
 use uuid::Uuid;
 
 use crate::domain::filter::{Filter, Operand, Test};
 use crate::domain::history::Moment;
 use crate::domain::key::Key;
 use crate::domain::read;
-use crate::graphql::edge_field::{argument, costly, field, one};
+use crate::graphql::edge_field::{argument, costly, field};
 use crate::graphql::error::Fault;
-use crate::graphql::plan::{Column, Loader};
+use crate::graphql::plan::Loader;
 use crate::graphql::selection::Selected;
 use crate::graphql::slot::Slots;
 

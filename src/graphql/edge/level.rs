@@ -7,11 +7,11 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::edges;
-use crate::graphql::edge_field::{always, list, one};
+use crate::graphql::edge_field::{always, list};
 use crate::graphql::error::Fault;
 use crate::graphql::id::Kind;
 use crate::graphql::object::{Building, Level, Zone};
-use crate::graphql::plan::{Column, Loader, Noun, relations};
+use crate::graphql::plan::{Loader, Noun, relations};
 use crate::graphql::selection::Selection;
 use crate::graphql::slot::Slots;
 

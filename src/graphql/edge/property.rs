@@ -8,15 +8,14 @@ use uuid::Uuid;
 
 use super::edges;
 use super::statistics::statistics;
-use crate::domain::filter::Filter;
 use crate::domain::page::Direction;
-use crate::graphql::edge_field::{list, one};
+use crate::graphql::edge_field::list;
 use crate::graphql::error::Fault;
 use crate::graphql::filter::PropertyFilter;
 use crate::graphql::id::Kind;
 use crate::graphql::object::{Building, Incident, Property, Task};
 use crate::graphql::order::PropertyOrder;
-use crate::graphql::plan::{Column, Listed, Loader, Noun, Spot, relations};
+use crate::graphql::plan::{Listed, Loader, Noun, Spot, relations};
 use crate::graphql::selection::Selection;
 use crate::graphql::slot::Slots;
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::edges;
 use crate::domain::history::{self, Moment};
-use crate::domain::{read, status_type};
+use crate::domain::status_type;
 use crate::graphql::edge_field::{always, one};
 use crate::graphql::error::Fault;
 use crate::graphql::id::Kind;

@@ -9,7 +9,6 @@ use uuid::Uuid;
 use super::count::{count, counted, is_open};
 use super::statistics::statistics;
 use super::{edges, timeline};
-use crate::domain::filter::Filter;
 use crate::domain::history::{self, Moment};
 use crate::domain::page::Direction;
 use crate::graphql::edge_field::{always, list, one};
