@@ -26,10 +26,11 @@ use tls::Tls;
 
 use crate::config::Config;
 use crate::domain::database::Database;
+use crate::domain::notice::Mark;
 use crate::domain::oauth::standing::Standing;
 use crate::domain::operator::Operator;
 use crate::domain::writer::{Clock, Limits, Writer};
-use crate::domain::{migrate, operator, search};
+use crate::domain::{migrate, operator};
 use crate::feed::{self, Tail};
 use crate::graphql::document::Documents;
 use crate::graphql::{Schema, limits};
@@ -41,9 +42,9 @@ use crate::http::reader::display::Displays;
 use crate::http::webhook::Intake;
 use crate::http::{self, graphql};
 use crate::ingest::proof::bearer::Own;
-use crate::operate::notices;
 use crate::operate::prune::{self, Ages};
 use crate::operate::replay::Replay;
+use crate::operate::{notices, upkeep};
 
 /// How many connections the queries share.
 const READERS: u32 = 6;
@@ -122,9 +123,6 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         .context("the database")?;
     let applied = migrate::up(&database).await.context("the migrations")?;
     tracing::info!(?applied, "the schema is up to date");
-    search::document::bring_into_line(&database)
-        .await
-        .context("the words to search by")?;
     let declared = intake::declared(&config);
     if operator::import(&database, &declared, clock())
         .await
@@ -143,6 +141,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
             "places, properties and status types were taken over"
         );
     }
+    upkeep::begin(&database, &clock).await;
     let left = operator::left_by_settings(&database.readers, &declared)
         .await
         .context("the places")?;
@@ -193,7 +192,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     let (tail, tailing) = Tail::start(database.feed.clone(), wakes, feed_settings(&config))
         .await
         .context("the feed")?;
-    let (watched, noticed) = (wake.clone(), wake.clone());
+    let (watched, noticed, mended) = (wake.clone(), wake.clone(), wake.clone());
     let operator = Operator {
         database: database.clone(),
         clock: Arc::clone(&clock),
@@ -220,10 +219,21 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         tokio::spawn(prune::keep_at_it(database.clone(), ages, every, clock))
     });
 
-    let noticing = config.feed.notices.then(|| {
+    let noticing = if config.feed.notices {
+        let mark = Mark::load(&database, clock())
+            .await
+            .context("the notices")?;
         let (database, clock) = (database.clone(), Arc::clone(&clock));
-        tokio::spawn(notices::keep_at_it(database, clock, noticed))
-    });
+        let giving = notices::keep_at_it(database, clock, mark, noticed);
+        Some(tokio::spawn(giving))
+    } else {
+        None
+    };
+    let mending = tokio::spawn(upkeep::keep_at_it(
+        database.clone(),
+        Arc::clone(&clock),
+        mended,
+    ));
 
     let (stop, stopping) = watch::channel(false);
     let (matrix, urgent) = gates;
@@ -327,6 +337,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
             pruning,
             Some(watching_displays),
             noticing,
+            Some(mending),
         ];
         for task in tasks.into_iter().flatten() {
             task.abort();

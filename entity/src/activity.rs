@@ -46,7 +46,13 @@ pub struct Model {
     pub changes: Json<Vec<Change>>,
     /// What it says beside the changes: the text of a note, the whole of an unknown event.
     pub data: Option<Json<serde_json::Value>>,
+    /// The [`GENERATION`] of the release that wrote it; 0 for those that did not write it.
+    pub generation: i32,
 }
+
+/// Counts the releases that keep something of what they are told which the release before them did not. What an activity
+/// of a lesser generation speaks of is gone through again.
+pub const GENERATION: i32 = 1;
 
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -3,6 +3,7 @@
 //! Each migration has a real `down`, and a released caretaker must run on the schema of the next one.
 
 mod dialect;
+mod m20261122_10_generation;
 mod m20261122_1_model;
 mod m20261122_2_oauth;
 mod m20261122_3_operate;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_8_search::Migration),
             Box::new(m20261122_9_history::Migration),
             Box::new(m20261122_9_statistics::Migration),
+            Box::new(m20261122_10_generation::Migration),
         ]
     }
 }

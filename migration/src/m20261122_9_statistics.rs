@@ -1,5 +1,7 @@
 //! What statistics ask beside what is there: whether an incident was opened again, and indexes for the times that numbers
 //! are opened by.
+//!
+//! What is there already is told whether it was reopened by the servers, beside their other work: that takes long.
 
 use sea_orm_migration::prelude::*;
 
@@ -38,17 +40,6 @@ const INDEXES: [(&str, &str); 5] = [
     ),
 ];
 
-// What is there is filled from the kept activities, whose kinds say how an incident stood; an escalation says nothing of
-// it. Where an event's `Status` contradicts its kind, or activities were pruned, a rebuild knows better.
-const FILL: [&str; 2] = [
-    "UPDATE incident SET
-        first_ended_at = (SELECT min(a.occurred_at) FROM activity a
-            WHERE a.incident_id = incident.id AND a.kind IN ('INCIDENT_COMPLETED', 'INCIDENT_NOT_RESOLVED')),
-        last_open_at = (SELECT max(a.occurred_at) FROM activity a
-            WHERE a.incident_id = incident.id AND a.kind IN ('INCIDENT_REPORTED', 'INCIDENT_STARTED'))",
-    "UPDATE incident SET reopened_at = last_open_at WHERE last_open_at > first_ended_at",
-];
-
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -56,7 +47,6 @@ impl MigrationTrait for Migration {
             let add = format!("ALTER TABLE incident ADD COLUMN {column} {{time}}");
             dialect::run(manager, &[add.as_str()]).await?;
         }
-        dialect::run(manager, &FILL).await?;
         for (name, of) in INDEXES {
             let create = format!("CREATE INDEX {name} ON {of}");
             dialect::run(manager, &[create.as_str()]).await?;

@@ -54,7 +54,7 @@ where
     E: EntityTrait,
 {
     E::Column::iter()
-        .filter(|column| !SILENT.contains(&column.as_str()))
+        .filter(|column| is_kept(column.as_str()))
         .filter_map(|column| {
             let from = before.map_or(Json::Null, |row| json(column.as_str(), row.get(column)));
             let to = json(column.as_str(), after.get(column));
@@ -75,7 +75,7 @@ where
     E: EntityTrait,
 {
     E::Column::iter()
-        .filter(|column| !SILENT.contains(&column.as_str()))
+        .filter(|column| is_kept(column.as_str()))
         .map(|column| Change {
             of,
             field: format!("{prefix}{}", column.as_str()),
@@ -83,6 +83,11 @@ where
             to: Json::Null,
         })
         .collect()
+}
+
+/// Whether activities keep the changes of a column.
+pub fn is_kept(column: &str) -> bool {
+    !SILENT.contains(&column)
 }
 
 /// Whether a change is shown to readers. What is not shown is there for the history: it says nothing that is news.

@@ -1,13 +1,14 @@
 //! The spine read in commit order: the tip, and pages of activities by seq.
 
 use chrono::{DateTime, Utc};
-use entity::activity;
+use entity::{activity, setting};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     Statement,
 };
 
 use super::activity::filter::Filter;
+use super::bulk::{self, Existing};
 
 /// The setting that holds the seq up to which the history was pruned: seqs have gaps, it cannot be inferred.
 pub(super) const PRUNED_THROUGH: &str = "pruned_through_seq";
@@ -76,6 +77,33 @@ pub async fn history_from(
     Ok(value.and_then(|value| value.parse().ok()))
 }
 
+/// Takes note that rows were changed with no activity that tells how: what was before `at` is not answered any more.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn forget_before(
+    connection: &impl ConnectionTrait,
+    at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    keep(connection, CHANGES_WHOLE_FROM, at.to_rfc3339()).await
+}
+
+/// Sets a setting of this database.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn keep(
+    connection: &impl ConnectionTrait,
+    name: &str,
+    value: String,
+) -> Result<(), DbErr> {
+    let row = setting::Model {
+        name: name.to_owned(),
+        value,
+    };
+    bulk::write::<setting::Entity>(connection, &[row], &[], Existing::Replace).await
+}
+
 /// The value of a setting of this database.
 ///
 /// # Errors
@@ -84,7 +112,7 @@ pub(super) async fn setting(
     connection: &impl ConnectionTrait,
     name: &str,
 ) -> Result<Option<String>, DbErr> {
-    let row = entity::setting::Entity::find_by_id(name.to_owned())
+    let row = setting::Entity::find_by_id(name.to_owned())
         .one(connection)
         .await?;
     Ok(row.map(|row| row.value))

@@ -1,5 +1,6 @@
-//! Applying, taking back and reading the migrations. Two servers that start at once take turns: all is done in one
-//! transaction that begins by waiting for the other.
+//! Applying, taking back and reading the migrations. Two servers that start at once take turns: each migration is applied
+//! in a transaction of its own that begins by waiting for the other. So what one of them locks is free again before the
+//! next one.
 
 use std::collections::BTreeSet;
 
@@ -28,21 +29,21 @@ pub struct Migration {
 /// it is: each release runs on the schema of the next one.
 ///
 /// # Errors
-/// What the database says; nothing is applied then.
+/// What the database says; those before stay applied then.
 pub async fn up(database: &Database) -> Result<Vec<String>, DbErr> {
-    let transaction = begin(database).await?;
-    Migrator::install(&transaction).await?;
-    let pending: Vec<String> = list(&transaction)
-        .await?
-        .into_iter()
-        .filter(|migration| !migration.is_applied)
-        .map(|migration| migration.name)
-        .collect();
-    if !pending.is_empty() {
-        Migrator::up(&transaction, None).await?;
+    let mut names = Vec::new();
+    loop {
+        let transaction = begin(database).await?;
+        Migrator::install(&transaction).await?;
+        let migrations = list(&transaction).await?;
+        let Some(next) = migrations.into_iter().find(|one| !one.is_applied) else {
+            transaction.commit().await?;
+            return Ok(names);
+        };
+        Migrator::up(&transaction, Some(1)).await?;
+        transaction.commit().await?;
+        names.push(next.name);
     }
-    transaction.commit().await?;
-    Ok(pending)
 }
 
 /// Takes back the last `steps` migrations, with all that is stored in what they made.

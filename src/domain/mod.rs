@@ -38,5 +38,6 @@ pub mod statistics;
 pub mod status_type;
 pub mod store;
 pub mod table;
+pub mod upkeep;
 pub mod writer;
 pub mod zone;

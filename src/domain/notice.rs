@@ -2,7 +2,7 @@
 //! known then and are never taken back; one deadline of one incident gives each of them once, on any number of nodes.
 
 use chrono::{DateTime, Utc};
-use entity::{ActivityKind, Json, activity, building, incident, setting};
+use entity::{ActivityKind, Json, activity, building, incident};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter,
@@ -18,6 +18,8 @@ use super::{batch, id, journal, load};
 
 /// The setting that holds how far notices have been given.
 const TOLD_THROUGH: &str = "sla_told_through";
+/// The setting that names the last change of deadlines that no activity tells of: another rule, a swap.
+const LOOK_AGAIN: &str = "sla_look_again";
 /// How many activities, and how many deadlines, are looked at in one step.
 const PAGE: u64 = 1_000;
 /// After how many activities without a notice the mark is stored all the same.
@@ -30,32 +32,86 @@ pub struct Mark {
     seq: i64,
     /// Through this time all deadlines that merely passed have been looked at.
     time: DateTime<Utc>,
+    /// The change of deadlines after which all open incidents have been looked at.
+    #[serde(default)]
+    looked: Option<Uuid>,
+    /// After which change they are being looked at, and through which incident they have been.
+    #[serde(skip)]
+    looking: Option<(Uuid, Uuid)>,
     /// What of it is stored.
     #[serde(skip)]
     stored: i64,
 }
 
 impl Mark {
-    /// Where the notices of an earlier run ended. Without one, all incidents are looked at by their activities.
+    /// Where the notices of an earlier run ended. Where there were none they begin now, and with what is open: of what
+    /// was over before nobody is told.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn load(
-        connection: &impl ConnectionTrait,
-        now: DateTime<Utc>,
-    ) -> Result<Self, DbErr> {
-        let text = journal::setting(connection, TOLD_THROUGH).await?;
-        let mark: Option<Self> = text.and_then(|text| serde_json::from_str(&text).ok());
-        let mark = mark.unwrap_or(Self {
-            seq: 0,
-            time: now,
-            stored: 0,
-        });
+    pub async fn load(database: &Database, now: DateTime<Utc>) -> Result<Self, DbErr> {
+        if let Some(mark) = Self::read(&database.feed).await? {
+            return Ok(mark);
+        }
+        let transaction = batch::begin(database).await?;
+        // Another server may have begun meanwhile.
+        let mark = match Self::read(&transaction).await? {
+            Some(mark) => mark,
+            None => {
+                let mark = Self {
+                    seq: journal::tip(&transaction).await?,
+                    time: now,
+                    looked: None,
+                    looking: None,
+                    stored: 0,
+                };
+                mark.keep(&transaction).await?;
+                look_again(&transaction).await?;
+                mark
+            }
+        };
+        transaction.commit().await?;
         Ok(Self {
             stored: mark.seq,
             ..mark
         })
     }
+
+    async fn read(connection: &impl ConnectionTrait) -> Result<Option<Self>, DbErr> {
+        let text = journal::setting(connection, TOLD_THROUGH).await?;
+        let mark: Option<Self> = text.and_then(|text| serde_json::from_str(&text).ok());
+        Ok(mark.map(|mark| Self {
+            stored: mark.seq,
+            ..mark
+        }))
+    }
+
+    async fn keep(&self, connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+        let value =
+            serde_json::to_string(self).map_err(|error| DbErr::Custom(error.to_string()))?;
+        journal::keep(connection, TOLD_THROUGH, value).await
+    }
+}
+
+/// Takes all activities so far for looked at, where notices are given at all: they are not judged by another rule than
+/// when they came.
+///
+/// # Errors
+/// What the database says.
+pub async fn pass_over(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+    if let Some(mark) = Mark::read(connection).await? {
+        let seq = journal::tip(connection).await?;
+        Mark { seq, ..mark }.keep(connection).await?;
+    }
+    Ok(())
+}
+
+/// Lets all servers look at all open incidents again: their deadlines were changed, and no activity tells of it.
+///
+/// # Errors
+/// What the database says.
+pub async fn look_again(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+    journal::keep(connection, LOOK_AGAIN, Uuid::new_v4().to_string()).await
 }
 
 /// The next moment at which a deadline becomes doubtful or is missed, after those looked at.
@@ -89,7 +145,7 @@ pub struct Step {
     pub is_more: bool,
 }
 
-/// Gives the notices that are due at `now`, a page of them.
+/// Gives the notices that are due at `now`, a page of them. The writer's lock is taken only where there is one to give.
 ///
 /// # Errors
 /// What the database says; then `mark` stays.
@@ -98,13 +154,17 @@ pub async fn give(database: &Database, mark: &mut Mark, now: DateTime<Utc>) -> R
     let (mut incidents, touched) = touched(&database.feed, mark.seq).await?;
     let (passed, through) = passed(&database.feed, mark.time, now).await?;
     incidents.extend(passed);
-    let is_more = touched.is_more || through < now;
+    let open = open(&database.feed, mark, now).await?;
+    incidents.extend(open.incidents);
+    let is_more = touched.is_more || through < now || open.looking.is_some();
     let reached = Mark {
         seq: touched.through,
         time: through,
+        looked: open.looked,
+        looking: open.looking,
         stored: mark.stored,
     };
-    let due = notices(&incidents, now);
+    let due = unsaid(&database.feed, notices(&incidents, now)).await?;
     let is_far = reached.seq - reached.stored >= STRIDE;
     if due.is_empty() && !is_far {
         *mark = reached;
@@ -121,13 +181,7 @@ pub async fn give(database: &Database, mark: &mut Mark, now: DateTime<Utc>) -> R
         bulk::rows::<incident::Entity>(&transaction, "id IN {0}", &[Keys::Uuids(&ids)]).await?;
     let rows = news(&transaction, notices(&incidents, now), recorded_at).await?;
     bulk::write::<activity::Entity>(&transaction, &rows, &["seq"], Existing::Keep).await?;
-    let value =
-        serde_json::to_string(&reached).map_err(|error| DbErr::Custom(error.to_string()))?;
-    let row = setting::Model {
-        name: TOLD_THROUGH.to_owned(),
-        value,
-    };
-    bulk::write::<setting::Entity>(&transaction, &[row], &[], Existing::Replace).await?;
+    reached.keep(&transaction).await?;
     batch::notify(&transaction, &rows).await?;
     transaction.commit().await?;
     *mark = Mark {
@@ -137,6 +191,53 @@ pub async fn give(database: &Database, mark: &mut Mark, now: DateTime<Utc>) -> R
     Ok(Step {
         is_news: !rows.is_empty(),
         is_more,
+    })
+}
+
+/// Open incidents to be looked at because deadlines were changed.
+struct Open {
+    incidents: Vec<incident::Model>,
+    looked: Option<Uuid>,
+    looking: Option<(Uuid, Uuid)>,
+}
+
+/// A page of the open incidents with a deadline, or the beginning of doubt, before `now`, if deadlines were changed since
+/// all of them have been looked at; and how far that then is.
+async fn open(
+    connection: &impl ConnectionTrait,
+    mark: &Mark,
+    now: DateTime<Utc>,
+) -> Result<Open, DbErr> {
+    let change = journal::setting(connection, LOOK_AGAIN).await?;
+    let change: Option<Uuid> = change.and_then(|change| change.parse().ok());
+    let Some(change) = change.filter(|change| mark.looked != Some(*change)) else {
+        return Ok(Open {
+            incidents: Vec::new(),
+            looked: mark.looked,
+            looking: None,
+        });
+    };
+    // Another change meanwhile begins anew.
+    let looking = mark.looking.filter(|(of, _)| *of == change);
+    let after = looking.map_or(Uuid::nil(), |(_, through)| through);
+    let past = Condition::any()
+        .add(incident::Column::SlaMissAt.lte(now))
+        .add(incident::Column::SlaRiskAt.lte(now));
+    let incidents = incident::Entity::find()
+        .filter(incident::Column::IsOpen.eq(true))
+        .filter(past)
+        .filter(incident::Column::Id.gt(after))
+        .order_by_asc(incident::Column::Id)
+        .limit(PAGE)
+        .all(connection)
+        .await?;
+    let last = incidents.last().map(|row| (change, row.id.0));
+    let looking = last.filter(|_| incidents.len() as u64 == PAGE);
+    let is_done = looking.is_none();
+    Ok(Open {
+        incidents,
+        looked: if is_done { Some(change) } else { mark.looked },
+        looking,
     })
 }
 
@@ -244,6 +345,7 @@ fn notices(incidents: &[incident::Model], now: DateTime<Utc>) -> Vec<activity::M
             delivery_id: None,
             changes: Json(Vec::new()),
             data: None,
+            generation: activity::GENERATION,
         })
     };
     let mut notices: Vec<activity::Model> = incidents.iter().filter_map(notice).collect();
@@ -252,18 +354,26 @@ fn notices(incidents: &[incident::Model], now: DateTime<Utc>) -> Vec<activity::M
     notices
 }
 
+/// Those of `notices` that were not given before.
+async fn unsaid(
+    connection: &impl ConnectionTrait,
+    mut notices: Vec<activity::Model>,
+) -> Result<Vec<activity::Model>, DbErr> {
+    if !notices.is_empty() {
+        let ids: Vec<Uuid> = notices.iter().map(|row| row.id.0).collect();
+        let known = load::known(connection, &ids).await?;
+        notices.retain(|row| !known.contains(&row.id));
+    }
+    Ok(notices)
+}
+
 /// Those of `notices` that were not given before, filed under the property of their building too.
 async fn news(
     connection: &impl ConnectionTrait,
     notices: Vec<activity::Model>,
     recorded_at: DateTime<Utc>,
 ) -> Result<Vec<activity::Model>, DbErr> {
-    let ids: Vec<Uuid> = notices.iter().map(|row| row.id.0).collect();
-    let known = load::known(connection, &ids).await?;
-    let news: Vec<activity::Model> = notices
-        .into_iter()
-        .filter(|row| !known.contains(&row.id))
-        .collect();
+    let news = unsaid(connection, notices).await?;
     let buildings: Vec<Uuid> = news
         .iter()
         .filter_map(|row| row.building_id.map(|id| id.0))

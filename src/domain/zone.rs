@@ -26,18 +26,27 @@ const REFRESH: &str = "UPDATE zone SET
 /// What the database says.
 pub async fn refresh(connection: &impl ConnectionTrait, state: &State) -> Result<(), DbErr> {
     let zones: Vec<Uuid> = touched(state).into_iter().map(|zone| zone.0).collect();
+    tell(connection, &zones).await
+}
+
+/// Tells `zones` what they come to, with one statement.
+///
+/// # Errors
+/// What the database says.
+pub async fn tell(connection: &impl ConnectionTrait, zones: &[Uuid]) -> Result<(), DbErr> {
     if zones.is_empty() {
         return Ok(());
     }
     let backend = connection.get_database_backend();
     let mut sql = String::new();
-    let values = bulk::place_keys(&mut sql, REFRESH, &[Keys::Uuids(&zones)], backend);
+    let values = bulk::place_keys(&mut sql, REFRESH, &[Keys::Uuids(zones)], backend);
     let statement = Statement::from_sql_and_values(backend, sql, values);
     connection.execute_raw(statement).await?;
     Ok(())
 }
 
-fn touched(state: &State) -> BTreeSet<ZoneId> {
+/// The zones whose tasks or incidents `state` changes.
+pub fn touched(state: &State) -> BTreeSet<ZoneId> {
     let mut zones = BTreeSet::new();
     for (stored, row) in state.tasks.differing() {
         let (before, now) = (stored.and_then(cleaned), cleaned(row));

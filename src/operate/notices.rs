@@ -18,10 +18,9 @@ const LOOK: Duration = Duration::from_secs(30);
 /// The pause after the database did not answer.
 const BACKOFF: Duration = Duration::from_secs(5);
 
-/// Gives notices until the server ends. `wake` is heard, and signalled when there are new ones.
-pub async fn keep_at_it(database: Database, clock: Clock, wake: watch::Sender<()>) {
+/// Gives notices from `mark` on until the server ends. `wake` is heard, and signalled when there are new ones.
+pub async fn keep_at_it(database: Database, clock: Clock, mut mark: Mark, wake: watch::Sender<()>) {
     let mut wakes = wake.subscribe();
-    let mut mark = None;
     loop {
         // Before the look: what is committed during it is looked at once more.
         wakes.mark_unchanged();
@@ -47,23 +46,22 @@ pub async fn keep_at_it(database: Database, clock: Clock, wake: watch::Sender<()
 /// Gives what is due; when to look again if nothing else happens.
 async fn look(
     database: &Database,
-    mark: &mut Option<Mark>,
+    mark: &mut Mark,
     clock: &Clock,
     wake: &watch::Sender<()>,
 ) -> Result<Option<DateTime<Utc>>, DbErr> {
-    let mut reached = match *mark {
-        Some(mark) => mark,
-        None => Mark::load(&database.feed, clock()).await?,
-    };
     loop {
-        let step = notice::give(database, &mut reached, clock()).await?;
-        *mark = Some(reached);
+        let step = notice::give(database, mark, clock()).await?;
         if step.is_news {
             wake.send_replace(());
         }
         if !step.is_more {
             break;
         }
+        if step.is_news {
+            // However much is due: calls have their turn.
+            sleep(TICK).await;
+        }
     }
-    notice::next(&database.feed, &reached).await
+    notice::next(&database.feed, mark).await
 }

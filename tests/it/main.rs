@@ -57,6 +57,7 @@ mod statistics;
 mod status_type;
 mod stream;
 mod tls;
+mod upkeep;
 mod urgent;
 mod writer;
 mod zone;
@@ -112,6 +113,7 @@ fn main() -> ExitCode {
         ("status_type", status_type::tests()),
         ("stream", stream::tests()),
         ("tls", tls::tests()),
+        ("upkeep", upkeep::tests()),
         ("urgent", urgent::tests()),
         ("nodes", nodes::tests()),
         ("writer", writer::tests()),

@@ -14,8 +14,9 @@ pub fn tests() -> Vec<Case> {
         up_down_and_up_again_end_in_the_same_schema,
         down_leaves_nothing_behind,
         nothing_is_pending_after_up,
-        of_servers_that_start_at_once_one_migrates_and_the_others_wait,
+        of_servers_that_start_at_once_one_applies_each_migration,
         a_database_that_a_newer_release_took_further_is_left_as_it_is,
+        a_migration_that_fails_leaves_those_before_it_applied,
     ]
 }
 
@@ -68,7 +69,7 @@ async fn nothing_is_pending_after_up(database: TestDatabase) -> anyhow::Result<(
     Ok(())
 }
 
-async fn of_servers_that_start_at_once_one_migrates_and_the_others_wait(
+async fn of_servers_that_start_at_once_one_applies_each_migration(
     case: TestDatabase,
 ) -> anyhow::Result<()> {
     let mut nodes = Vec::new();
@@ -76,8 +77,14 @@ async fn of_servers_that_start_at_once_one_migrates_and_the_others_wait(
         nodes.push(Database::open(case.url(), 1).await?);
     }
     let applied = futures_util::future::try_join_all(nodes.iter().map(migrate::up)).await?;
-    let migrating = applied.iter().filter(|names| !names.is_empty());
-    assert_eq!(migrating.count(), 1, "{applied:?}");
+    let mut names: Vec<String> = applied.into_iter().flatten().collect();
+    let mut all: Vec<String> = Migrator::migrations()
+        .iter()
+        .map(|migration| migration.name().to_owned())
+        .collect();
+    names.sort();
+    all.sort();
+    assert_eq!(names, all);
     for node in nodes {
         let status = migrate::status(&node).await?;
         assert!(
@@ -99,6 +106,31 @@ async fn a_database_that_a_newer_release_took_further_is_left_as_it_is(
     let before = objects(&database).await?;
     assert!(migrate::up(&database).await?.is_empty());
     assert_eq!(objects(&database).await?, before);
+    database.close().await;
+    Ok(())
+}
+
+async fn a_migration_that_fails_leaves_those_before_it_applied(
+    case: TestDatabase,
+) -> anyhow::Result<()> {
+    let database = Database::open(case.url(), 1).await?;
+    let in_the_way = "CREATE TABLE search (id INTEGER)";
+    database.writer.execute_unprepared(in_the_way).await?;
+    assert!(migrate::up(&database).await.is_err());
+    let status = migrate::status(&database).await?;
+    let applied = status.iter().take_while(|one| one.is_applied).count();
+    assert_eq!(status[applied].name, "m20261122_8_search");
+    assert!(status[applied..].iter().all(|one| !one.is_applied));
+    database
+        .writer
+        .execute_unprepared("DROP TABLE search")
+        .await?;
+    let names: Vec<String> = status
+        .into_iter()
+        .skip(applied)
+        .map(|one| one.name)
+        .collect();
+    assert_eq!(migrate::up(&database).await?, names);
     database.close().await;
     Ok(())
 }

@@ -46,6 +46,7 @@ pub fn tests() -> Vec<Case> {
         a_swap_takes_the_timelines_of_what_it_moves_along,
         bytes_with_another_hash_are_told_and_keep_a_swap_from_being_done,
         what_a_killed_rebuild_left_is_removed_by_the_next_one,
+        a_swap_forgets_earlier_times_only_where_it_changes_what_activities_tell,
     ]
 }
 
@@ -594,4 +595,46 @@ async fn what_a_killed_rebuild_left_is_removed_by_the_next_one(
     running.remove(&database).await;
     database.close().await;
     Ok(())
+}
+
+async fn a_swap_forgets_earlier_times_only_where_it_changes_what_activities_tell(
+    case: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = TestServer::start(&case).await?;
+    let known = Utc::now();
+    let reported = json!([
+        incident("INCIDENT_CREATED", 0),
+        incident("INCIDENT_STARTED", 300)
+    ]);
+    server.push(reported).await?;
+    let database = Database::open(case.url(), 2).await?;
+    let by = format!("matrix: {{building: \"{BUILDING}\", taskId: \"{WORK}\"}}");
+    let earlier = format!(
+        "{{ incident(by: {{{by}}}, asOf: \"{}\") {{ code }} }}",
+        known.to_rfc3339()
+    );
+    // What follows from the rest of a row, and from the texts.
+    let derived = [
+        "UPDATE incident SET sla_due_at = NULL, sla_miss_at = NULL, sla_risk_at = NULL",
+        "UPDATE zone SET open_incident_count = 7",
+        "UPDATE search SET words = 'damaged'",
+    ];
+    for damage in derived {
+        database.writer.execute_unprepared(damage).await?;
+    }
+    let told = beside(&case, &database, true).await??.difference;
+    assert_eq!(told.tables.len(), 3, "{told:?}");
+    let shown = server.shows(&earlier).await?;
+    assert_eq!(shown, json!({"incident": null}), "it was not known yet");
+
+    // An activity that the feed lacks, of which every row tells all the same.
+    let lost = "DELETE FROM activity WHERE kind = 'INCIDENT_REPORTED'";
+    database.writer.execute_unprepared(lost).await?;
+    let told = beside(&case, &database, true).await??.difference;
+    assert_eq!((told.tables.len(), told.missing.len()), (0, 1), "{told:?}");
+    let answer = server.ask(&earlier, json!({})).await?.json()?;
+    let error = &answer["errors"][0]["extensions"]["code"];
+    assert_eq!(error, "HISTORY_PRUNED", "{answer}");
+    database.close().await;
+    server.stop().await
 }

@@ -41,6 +41,7 @@ pub fn tests() -> Vec<Case> {
         an_element_with_several_faults_is_one_in_quarantine,
         an_answer_shows_a_hundred_rows_and_counts_all,
         a_reader_that_goes_away_ends_a_command_quietly,
+        what_a_zone_comes_to_is_told_too,
     ]
 }
 
@@ -641,5 +642,39 @@ async fn a_reader_that_goes_away_ends_a_command_quietly(case: TestDatabase) -> a
         assert!(!said.contains("panicked"), "{arguments:?}: {said}");
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
     }
+    Ok(())
+}
+
+async fn what_a_zone_comes_to_is_told_too(case: TestDatabase) -> anyhow::Result<()> {
+    let database = Database::open(case.url(), 1).await?;
+    migrate::up(&database).await?;
+    // What comes later names no zone: nothing else of the zone changes.
+    let nowhere = |mut event: Value| {
+        let meta = event["Meta"].as_object_mut().unwrap();
+        meta.retain(|name, _| !name.starts_with("Zone"));
+        event
+    };
+    let [first, started, ended] = [0, 1, 2].map(|nth| batch_of_three()[nth].clone());
+    let events = json!([first, nowhere(started), nowhere(ended)]);
+    let delivery = as_an_older_release(&events, 1);
+    batch::write(&database, std::slice::from_ref(&delivery), Utc::now()).await?;
+    let replay = Replay::new(database.clone(), Arc::new(Utc::now), None);
+    for is_rehearsal in [true, false] {
+        let report = replay.one(delivery.id, is_rehearsal).await?.unwrap();
+        let Verdict::Driven(again) = report.verdict else {
+            panic!("{:?}", report.verdict)
+        };
+        let zone = again.rows.iter().find(|row| row.table == "zone");
+        let fields = zone.map(|row| {
+            let field = |field: &caretaker::domain::row::FieldChange| {
+                (field.field, field.from.clone(), field.to.clone())
+            };
+            row.fields.iter().map(field).collect::<Vec<_>>()
+        });
+        // The incident in it ended.
+        let expected = vec![("open_incident_count", json!(1), json!(0))];
+        assert_eq!(fields, Some(expected), "{:?}", again.rows);
+    }
+    database.close().await;
     Ok(())
 }

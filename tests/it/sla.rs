@@ -1,13 +1,18 @@
 //! Deadlines: how an incident stands to them as time passes, how lists ask for it, and what caretaker says by itself.
 
 use caretaker::config::{Config, Sla, StartWithin};
+use caretaker::domain::batch;
+use caretaker::domain::database::Database;
+use caretaker::domain::notice::{self, Mark};
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::support::case::on_each_engine;
 use crate::support::clock::TestClock;
 use crate::support::feed::Feed;
 use crate::support::payload::{BUILDING, WORK, incident, with};
+use crate::support::process::run;
 use crate::support::{Case, TestDatabase, TestServer};
 
 pub fn tests() -> Vec<Case> {
@@ -17,6 +22,11 @@ pub fn tests() -> Vec<Case> {
         a_notice_comes_when_its_time_has_come_and_only_once,
         of_what_passed_while_nothing_ran_only_the_breach_is_told,
         a_changed_rule_holds_for_what_is_stored,
+        an_end_of_before_it_was_reopened_is_not_its_end,
+        what_was_over_before_there_were_notices_is_told_to_nobody,
+        of_what_a_changed_rule_makes_late_the_open_is_told,
+        deadlines_that_a_swap_moves_are_told,
+        what_was_told_to_be_late_is_looked_at_without_the_lock,
     ]
 }
 
@@ -288,5 +298,185 @@ async fn a_changed_rule_holds_for_what_is_stored(database: TestDatabase) -> anyh
     // A server whose settings say nothing of it leaves the rule as it is.
     let server = TestServer::start_at(&database, clock.clock(), |_| ()).await?;
     assert_eq!(server.incident(CLOCKS).await?["sla"]["state"], "BREACHED");
+    server.stop().await
+}
+
+async fn an_end_of_before_it_was_reopened_is_not_its_end(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let clock = TestClock::new();
+    let start = clock.now();
+    let later = |name: &str, after: i64, end: i64| {
+        let second = start.timestamp();
+        let end = if end == 0 { 0 } else { second + end };
+        let meta = json!({"Meta": {"Start": second, "End": second + 1_000, "AEnd": end}});
+        told(name, WORK, start + seconds(after), meta)
+    };
+    let told = [
+        later("INCIDENT_COMPLETED", 500, 500),
+        later("INCIDENT_STARTED", 600, 0),
+        later("INCIDENT_COMPLETED", 1_500, 0),
+    ];
+    for order in [[0, 1, 2], [2, 0, 1], [1, 2, 0]] {
+        let fresh = database.another().await?;
+        let server = TestServer::start_at(&fresh, clock.clock(), |_| ()).await?;
+        for nth in order {
+            server.push(json!([told[nth]])).await?;
+        }
+        let fields = format!("state completedAt task {{ completedAt }} {CLOCKS}");
+        let shown = server.incident(&fields).await?;
+        assert_eq!(shown["state"], "COMPLETED", "{order:?}");
+        assert_eq!(shown["completedAt"], Value::Null, "{order:?}");
+        assert_eq!(shown["task"]["completedAt"], Value::Null, "{order:?}");
+        assert_eq!(shown["resolutionTime"], Value::Null, "{order:?}");
+        clock.advance(seconds(1_001));
+        let shown = server.incident(CLOCKS).await?;
+        assert_eq!(shown["sla"]["state"], "BREACHED", "{order:?}");
+        clock.advance(seconds(-1_001));
+        // With the word of when, it has an end again.
+        server
+            .push(json!([later("INCIDENT_COMPLETED", 1_600, 900)]))
+            .await?;
+        let shown = server.incident(&fields).await?;
+        let end = (start + seconds(900)).to_rfc3339();
+        assert_eq!(shown["completedAt"], end, "{order:?}");
+        server.stop().await?;
+    }
+    Ok(())
+}
+
+/// An incident that was assigned and completed with its words so many seconds before `now`.
+fn over(task: &str, assigned: DateTime<Utc>, ended: DateTime<Utc>) -> Value {
+    let meta = json!({"Meta": {
+        "Start": assigned.timestamp(), "End": assigned.timestamp() + 1_000, "AEnd": ended.timestamp(),
+    }});
+    told("INCIDENT_COMPLETED", task, ended, meta)
+}
+
+async fn what_was_over_before_there_were_notices_is_told_to_nobody(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let clock = TestClock::new();
+    let start = clock.now();
+    let server = TestServer::start_at(&database, clock.clock(), |_| ()).await?;
+    server
+        .push(json!([
+            over("over", start - seconds(9_000), start - seconds(7_000)),
+            assigned(WORK, start - seconds(5_000)),
+        ]))
+        .await?;
+    server.stop().await?;
+    let server = TestServer::start_at(&database, clock.clock(), telling).await?;
+    let mut feed = follow(&server, Some(&first_cursor(&server).await?)).await?;
+    heard(&mut feed, "SLA_BREACHED").await?;
+    let of_open = (
+        "SLA_BREACHED".to_owned(),
+        (start - seconds(4_000)).to_rfc3339(),
+    );
+    assert_eq!(notices(&server).await?, [of_open]);
+    server.stop().await
+}
+
+fn start_within(high: &str) -> Sla {
+    let within = StartWithin {
+        high: high.parse().ok(),
+        ..StartWithin::default()
+    };
+    Sla {
+        at_risk: 25,
+        start_within: within,
+    }
+}
+
+async fn of_what_a_changed_rule_makes_late_the_open_is_told(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let clock = TestClock::new();
+    let start = clock.now();
+    let server = TestServer::start_at(&database, clock.clock(), telling).await?;
+    let done = start - seconds(100);
+    server
+        .push(json!([
+            over("over", start - seconds(800), done),
+            assigned(WORK, start - seconds(400)),
+        ]))
+        .await?;
+    server.stop().await?;
+    let strict = |config: &mut Config| {
+        telling(config);
+        config.sla = Some(start_within("300"));
+    };
+    let server = TestServer::start_at(&database, clock.clock(), strict).await?;
+    let mut feed = follow(&server, Some(&first_cursor(&server).await?)).await?;
+    heard(&mut feed, "SLA_BREACHED").await?;
+    let of_open = (
+        "SLA_BREACHED".to_owned(),
+        (start - seconds(100)).to_rfc3339(),
+    );
+    assert_eq!(notices(&server).await?, [of_open]);
+    let late = "{slaState: {eq: BREACHED}}";
+    assert_eq!(states(&server, late).await?, [WORK, "over"]);
+    server.stop().await
+}
+
+async fn deadlines_that_a_swap_moves_are_told(database: TestDatabase) -> anyhow::Result<()> {
+    let clock = TestClock::new();
+    let start = clock.now();
+    let server = TestServer::start_at(&database, clock.clock(), telling).await?;
+    server
+        .push(json!([assigned(WORK, start - seconds(2_000))]))
+        .await?;
+    server.stop().await?;
+    // As if the deadline had never been computed, nor anything be said of it.
+    let open = Database::open(database.url(), 1).await?;
+    for sql in [
+        "UPDATE incident SET sla_due_at = NULL, sla_miss_at = NULL, sla_risk_at = NULL",
+        "DELETE FROM activity WHERE kind = 'SLA_BREACHED'",
+    ] {
+        open.writer.execute_unprepared(sql).await?;
+    }
+    open.close().await;
+    let server = TestServer::start_at(&database, clock.clock(), telling).await?;
+    let mut feed = follow(&server, None).await?;
+    feed.heartbeat().await?;
+    let (code, printed, said) = run(&database, &["rebuild", "--swap"]).await?;
+    assert_eq!(code, Some(0), "{printed} {said}");
+    // Whatever is committed lets the notices look.
+    server
+        .push(json!([assigned("another", clock.now())]))
+        .await?;
+    heard(&mut feed, "SLA_BREACHED").await?;
+    let due = (start - seconds(1_000)).to_rfc3339();
+    assert_eq!(notices(&server).await?, [("SLA_BREACHED".to_owned(), due)]);
+    server.stop().await
+}
+
+async fn what_was_told_to_be_late_is_looked_at_without_the_lock(
+    case: TestDatabase,
+) -> anyhow::Result<()> {
+    let clock = TestClock::new();
+    let server = TestServer::start_at(&case, clock.clock(), |_| ()).await?;
+    let database = Database::open(case.url(), 1).await?;
+    let mut mark = Mark::load(&database, clock.now()).await?;
+    let start = clock.now() - seconds(2_000);
+    server.push(json!([assigned(WORK, start)])).await?;
+    let step = notice::give(&database, &mut mark, clock.now()).await?;
+    assert!(step.is_news);
+    let again = told(
+        "INCIDENT_ESCALATED",
+        WORK,
+        start + seconds(1_500),
+        json!({}),
+    );
+    server.push(json!([again])).await?;
+    let before = mark;
+    let another = Database::open(case.url(), 1).await?;
+    let held = batch::begin(&another).await?;
+    let step = notice::give(&database, &mut mark, clock.now()).await?;
+    assert!(!step.is_news);
+    assert_ne!(mark, before, "the escalation was looked at");
+    held.rollback().await?;
+    another.close().await;
+    database.close().await;
     server.stop().await
 }

@@ -5,12 +5,13 @@ use caretaker::domain::migrate;
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::incident as incidents;
 use fastrand::Rng;
-use sea_orm::EntityTrait;
+use sea_orm::{ConnectionTrait, EntityTrait};
 use serde_json::{Value, json};
 
 use crate::support::case::on_each_engine;
 use crate::support::clock::TestClock;
 use crate::support::payload::{BUILDING, incident, with};
+use crate::support::process::run;
 use crate::support::{Case, TestDatabase, TestServer};
 
 pub fn tests() -> Vec<Case> {
@@ -411,6 +412,29 @@ async fn incidents_of_an_older_release_are_known_to_have_been_reopened(
                 json!({"AEnd": ago(500).timestamp()})
             ),
             told("INCIDENT_CREATED", "fresh", ago(400), json!({})),
+            // An escalation tells the state too, whether it changes it or not.
+            told("INCIDENT_CREATED", "escalated", ago(500), json!({})),
+            told("INCIDENT_ESCALATED", "escalated", ago(400), json!({})),
+            told(
+                "INCIDENT_COMPLETED",
+                "escalated",
+                ago(300),
+                json!({"AEnd": ago(300).timestamp()})
+            ),
+            told(
+                "INCIDENT_COMPLETED",
+                "escalated again",
+                ago(500),
+                json!({"AEnd": ago(500).timestamp()})
+            ),
+            told(
+                "INCIDENT_ESCALATED",
+                "escalated again",
+                ago(400),
+                json!({"Status": "ASSIGNED"})
+            ),
+            // The end that is told is that of before it was reopened.
+            told("INCIDENT_COMPLETED", "again", ago(200), json!({"AEnd": 0})),
         ]))
         .await?;
     server.stop().await?;
@@ -421,15 +445,23 @@ async fn incidents_of_an_older_release_are_known_to_have_been_reopened(
             .iter()
             .filter(|row| row.reopened_at.is_some())
             .count(),
-        1
+        2
     );
-    migrate::down(&open, 1).await?;
-    migrate::up(&open).await?;
+    // A release without these columns took what it was told for the end.
+    migrate::down(&open, 2).await?;
+    for table in ["incident", "task"] {
+        let ended = format!("UPDATE {table} SET completed_at = ended_at WHERE state = 'COMPLETED'");
+        open.writer.execute_unprepared(&ended).await?;
+    }
+    let server = TestServer::start_at(&database, clock.clock(), |_| ()).await?;
+    server.stop().await?;
     let after = incidents::Entity::find().all(&open.readers).await?;
-    assert_eq!(after.len(), 3);
+    assert_eq!(after.len(), 5);
     for row in before {
         assert!(after.contains(&row), "{row:?}\n{after:#?}");
     }
+    let (code, printed, said) = run(&database, &["rebuild"]).await?;
+    assert_eq!(code, Some(0), "{printed} {said}");
     open.close().await;
     Ok(())
 }

@@ -31,6 +31,7 @@ use self::place::Filed;
 pub use self::place::{declare_places, is_astray};
 #[cfg(test)]
 pub(in crate::domain) use self::work::empty_incident;
+pub(in crate::domain) use self::work::{settle, stood, work_order};
 use super::fact::{Fact, What};
 use super::id;
 use super::state::State;
@@ -226,6 +227,7 @@ fn activity(
             delivery_id: None,
             changes: Json(told.changes),
             data: data.map(Json),
+            generation: activity::GENERATION,
         },
     }
 }

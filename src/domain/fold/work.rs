@@ -8,7 +8,7 @@ use crate::domain::diff;
 use crate::domain::fact::{Fact, Work};
 use crate::domain::id::{self, SiteKey};
 use crate::domain::register::Registers;
-use crate::domain::sla::Deadlines;
+use crate::domain::sla::{Deadlines, Rule};
 use crate::domain::state::State;
 use crate::domain::statistics::incident::reopened_at;
 use crate::domain::status_type::filter::CLOSED_STATES;
@@ -75,20 +75,12 @@ pub(super) fn incident(state: &mut State, fact: &Fact, work: &Work) -> Told {
     if let Some(sensors) = &work.sensors {
         registers.write("sensors", &mut row.sensors, Json(sensors.clone()));
     }
-    row.is_open = !is_closed(row.state);
-    row.completed_at = row.ended_at.filter(|_| !row.is_open);
     row.reported_at = earliest(row.reported_at, work.start, fact.occurred_at);
     row.last_activity_at = row.last_activity_at.max(fact.occurred_at);
-    let at = Some(fact.occurred_at);
-    match work.state.as_ref().map(|state| state.meaning) {
-        Some(state) if is_closed(state) => {
-            row.first_ended_at = row.first_ended_at.into_iter().chain(at).min();
-        }
-        None | Some(WorkState::Unknown) => {}
-        Some(_) => row.last_open_at = row.last_open_at.max(at),
+    if let Some(state) = &work.state {
+        stood(&mut row, state.meaning, fact.occurred_at);
     }
-    row.reopened_at = reopened_at(row.first_ended_at, row.last_open_at);
-    Deadlines::of(&row, &state.sla_rule).store(&mut row);
+    settle(&mut row, &state.sla_rule);
 
     let order = work_order(&row);
     let told = Told {
@@ -106,6 +98,34 @@ pub(super) fn incident(state: &mut State, fact: &Fact, work: &Work) -> Told {
     state.put_task(order);
     state.put_incident(row);
     told
+}
+
+/// Takes in that an incident was told to be in `state` at a time.
+pub(in crate::domain) fn stood(row: &mut incident::Model, state: WorkState, at: DateTime<Utc>) {
+    match state {
+        WorkState::Unknown => {}
+        state if is_closed(state) => {
+            row.first_ended_at = row.first_ended_at.into_iter().chain([at]).min();
+        }
+        _ => row.last_open_at = row.last_open_at.max(Some(at)),
+    }
+}
+
+/// What follows from what an incident was told and from the operator's word.
+pub(in crate::domain) fn settle(row: &mut incident::Model, rule: &Rule) {
+    row.is_open = !is_closed(row.state);
+    row.completed_at = row
+        .ended_at
+        .filter(|_| !row.is_open && is_of_the_last_end(row));
+    row.reopened_at = reopened_at(row.first_ended_at, row.last_open_at);
+    Deadlines::of(row, rule).store(row);
+}
+
+/// Whether the end was told of since the incident was open last: before that it was the end of what was reopened.
+fn is_of_the_last_end(row: &incident::Model) -> bool {
+    let told = row.set_by.0.get("ended_at");
+    let told = told.and_then(|setter| DateTime::from_timestamp_micros(setter.1));
+    told >= row.last_open_at
 }
 
 /// An incident of which nothing is told yet but that something happened at `at`.

@@ -33,7 +33,8 @@ pub struct Declared {
     pub sla: Option<Rule>,
 }
 
-/// Brings the operator tables into line with `declared`. Gives whether anything changed.
+/// Brings the operator tables into line with `declared`. Gives whether anything changed. Deadlines follow a changed rule
+/// by `upkeep`.
 ///
 /// # Errors
 /// What the database says; then nothing is changed.
@@ -59,7 +60,6 @@ pub async fn import(
         batch::notify(&transaction, &activities.unwrap_or_default()).await?;
     }
     transaction.commit().await?;
-    sla::bring_into_line(database).await?;
     Ok(changed)
 }
 

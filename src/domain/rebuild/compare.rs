@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::swap::Adopt;
 use super::timeline;
 use crate::domain::bulk::{self, Keys};
+use crate::domain::diff;
 use crate::domain::row::{self, RowChange};
 
 /// How many rows are read at once, from either.
@@ -38,6 +39,8 @@ pub struct Difference {
     pub different: Vec<ActivityId>,
     /// How many entries timelines lack: an activity belongs into those of where its site, task or note stand now.
     pub unlinked: usize,
+    /// Whether rows differ in what activities keep the changes of, and not only in what follows from it.
+    pub is_of_the_history: bool,
 }
 
 impl Difference {
@@ -55,6 +58,9 @@ impl Difference {
             Some((_, count)) => *count += 1,
             None => self.tables.push((table, 1)),
         }
+        let mut fields = change.fields.iter();
+        self.is_of_the_history |=
+            table != "search" && fields.any(|field| diff::is_kept(field.field));
         if self.rows.len() < MOST_SHOWN {
             self.rows.push(change);
         }

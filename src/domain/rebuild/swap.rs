@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use entity::{
     ActivityId, ActivityKind, BuildingId, Change, DeliveryId, IncidentId, Json, PropertyId, SiteId,
-    TaskId, ZoneId, activity, building, delivery, setting,
+    TaskId, ZoneId, activity, building, delivery,
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, Statement};
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use super::timeline;
 use crate::domain::bulk::{self, Existing, Keys};
 use crate::domain::database::Database;
 use crate::domain::row::{Columns, FieldChange, RowChange, RowVerdict};
-use crate::domain::{batch, id, journal};
+use crate::domain::{batch, id, journal, notice};
 
 /// How many activities are appended with one statement.
 const PORTION: usize = 1000;
@@ -147,6 +147,7 @@ impl Adopt {
                 delivery_id: None,
                 changes: Json(moved.change.fields.iter().map(change).collect()),
                 data: None,
+                generation: activity::GENERATION,
             })
         });
         linked.collect()
@@ -219,15 +220,11 @@ pub async fn adopt(
     for portion in linked.chunks(PORTION) {
         bulk::write::<activity::Entity>(present, portion, &["seq"], Existing::Keep).await?;
     }
-    let differs = difference.tables.iter().any(|(_, count)| *count > 0);
-    if differs || difference.unlinked > 0 {
-        // What the rows said before stands in no activity.
-        let row = setting::Model {
-            name: journal::CHANGES_WHOLE_FROM.to_owned(),
-            value: recorded_at.to_rfc3339(),
-        };
-        bulk::write::<setting::Entity>(present, &[row], &[], Existing::Replace).await?;
+    // What the rows said before stands in no activity; what was missing comes with the changes that a rebuild saw.
+    if difference.is_of_the_history || !difference.missing.is_empty() || difference.unlinked > 0 {
+        journal::forget_before(present, recorded_at).await?;
     }
+    notice::look_again(present).await?;
     let news = difference.missing.len() + linked.len();
     if news > 0 && present.get_database_backend() == DbBackend::Postgres {
         let notify = format!("NOTIFY {}", batch::CHANNEL);

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entity::{Searched, incident, search, setting, task};
+use entity::{Searched, incident, search, task};
 use sea_orm::{ActiveEnum, ConnectionTrait, DbBackend, DbErr, Statement};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::word::words;
@@ -15,7 +16,7 @@ use crate::domain::{batch, journal};
 
 /// How many bytes the words of one thing have at most; PostgreSQL takes a megabyte. What goes beyond is not found.
 const MOST_BYTES: usize = 256 * 1024;
-/// The setting that says how the stored words were made.
+/// The setting that says how the stored words were made, and how far.
 const MADE: &str = "search_words";
 /// How they are made now. Whoever changes how words are split and folded counts on: all are made anew then.
 const VERSION: &str = "1";
@@ -25,10 +26,14 @@ const PAGE: u64 = 500;
 /// What has to be told its words anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stale {
-    buildings: BTreeSet<Uuid>,
-    zones: BTreeSet<Uuid>,
-    incidents: BTreeSet<Uuid>,
-    tasks: BTreeSet<Uuid>,
+    /// Buildings.
+    pub buildings: BTreeSet<Uuid>,
+    /// Zones.
+    pub zones: BTreeSet<Uuid>,
+    /// Incidents.
+    pub incidents: BTreeSet<Uuid>,
+    /// Tasks.
+    pub tasks: BTreeSet<Uuid>,
 }
 
 impl Stale {
@@ -155,45 +160,66 @@ impl Words {
     }
 }
 
-/// Makes the words of everything that is stored, unless they were made in today's way; a page at a time, so that the
-/// writer has its turn in between. What was interrupted begins anew at the next start.
+/// Makes the words of a page of what is stored, unless all of them were made in today's way. Gives whether there is more.
 ///
 /// # Errors
-/// What the database says.
-pub async fn bring_into_line(database: &Database) -> Result<(), DbErr> {
-    let made = journal::setting(&database.writer, MADE).await?;
-    if made.as_deref() == Some(VERSION) {
-        return Ok(());
+/// What the database says; nothing is made then.
+pub async fn bring_into_line(database: &Database) -> Result<bool, DbErr> {
+    let after = |made: Option<Made>| match made {
+        Some(made) if made.version == VERSION => made.after,
+        _ => Some([Some(Uuid::nil()); 4]),
+    };
+    let made = Made::read(&database.feed).await?;
+    if after(made).is_none() {
+        return Ok(false);
     }
-    let mut after = [Some(Uuid::nil()); 4];
-    while after.iter().any(Option::is_some) {
-        let transaction = batch::begin(database).await?;
-        let mut pages: [BTreeSet<Uuid>; 4] = Default::default();
-        let tables = ["building", "zone", "incident", "task"];
-        for ((table, after), page) in std::iter::zip(tables, &mut after).zip(&mut pages) {
-            if let Some(last) = *after {
-                *page = ids_after(&transaction, table, last).await?;
-                *after = page.last().copied();
-            }
+    let transaction = batch::begin(database).await?;
+    // Another server may have gone on meanwhile.
+    let Some(mut after) = after(Made::read(&transaction).await?) else {
+        transaction.rollback().await?;
+        return Ok(false);
+    };
+    let mut pages: [BTreeSet<Uuid>; 4] = Default::default();
+    let tables = ["building", "zone", "incident", "task"];
+    for ((table, after), page) in std::iter::zip(tables, &mut after).zip(&mut pages) {
+        if let Some(last) = *after {
+            *page = ids_after(&transaction, table, last).await?;
+            *after = page.last().copied();
         }
-        let [buildings, zones, incidents, tasks] = pages;
-        let stale = Stale {
-            buildings,
-            zones,
-            incidents,
-            tasks,
-        };
-        refresh(&transaction, &stale).await?;
-        if after.iter().all(Option::is_none) {
-            let made = setting::Model {
-                name: MADE.to_owned(),
-                value: VERSION.to_owned(),
-            };
-            bulk::write::<setting::Entity>(&transaction, &[made], &[], Existing::Replace).await?;
-        }
-        transaction.commit().await?;
     }
-    Ok(())
+    let [buildings, zones, incidents, tasks] = pages;
+    let stale = Stale {
+        buildings,
+        zones,
+        incidents,
+        tasks,
+    };
+    refresh(&transaction, &stale).await?;
+    let is_more = after.iter().any(Option::is_some);
+    let made = Made {
+        version: VERSION.to_owned(),
+        after: is_more.then_some(after),
+    };
+    let made = serde_json::to_string(&made).map_err(|error| DbErr::Custom(error.to_string()))?;
+    journal::keep(&transaction, MADE, made).await?;
+    transaction.commit().await?;
+    Ok(is_more)
+}
+
+/// How far the words of what is stored were made.
+#[derive(Debug, Serialize, Deserialize)]
+struct Made {
+    /// In which way.
+    version: String,
+    /// Through which building, zone, incident and task, none where those are done; none when all are.
+    after: Option<[Option<Uuid>; 4]>,
+}
+
+impl Made {
+    async fn read(connection: &impl ConnectionTrait) -> Result<Option<Self>, DbErr> {
+        let text = journal::setting(connection, MADE).await?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
 }
 
 async fn ids_after(

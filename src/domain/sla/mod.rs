@@ -78,14 +78,15 @@ fn after(from: DateTime<Utc>, within: TimeDelta) -> Option<DateTime<Utc>> {
         .filter(|deadline| deadline.year() <= LAST_YEAR)
 }
 
-/// When an incident ended whose end no event tells: when it was said to be over. Where it was reopened since, no earlier
-/// than that.
+/// When an incident ended whose end no event tells: when it was first said to be over; where it was reopened since, when
+/// it was last.
 fn told_to_end(incident: &incident::Model) -> Option<DateTime<Utc>> {
-    incident.first_ended_at.max(
-        incident
-            .last_open_at
-            .filter(|_| incident.reopened_at.is_some()),
-    )
+    if incident.reopened_at.is_none() {
+        return incident.first_ended_at;
+    }
+    let last = incident.set_by.0.get("state");
+    let last = last.and_then(|setter| DateTime::from_timestamp_micros(setter.1));
+    last.max(incident.last_open_at)
 }
 
 impl Deadlines {

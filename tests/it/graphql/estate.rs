@@ -280,6 +280,7 @@ pub fn activity(kind: ActivityKind, key: &str, at: DateTime<Utc>) -> activity::M
             to: json!(1),
         }]),
         data: None,
+        generation: activity::GENERATION,
     }
 }
 
