@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::domain::database::Database;
 use crate::domain::notice::{self, Mark};
 use crate::domain::table::DbErr;
+use crate::domain::wake::Wake;
 use crate::domain::writer::Clock;
 
 /// How often the clock is looked at. The database is asked only when something is due or was committed.
@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_secs(30);
 const BACKOFF: Duration = Duration::from_secs(5);
 
 /// Gives notices until the server ends. `wake` is heard, and signalled when there are new ones.
-pub async fn keep_at_it(database: Database, clock: Clock, wake: watch::Sender<()>) {
+pub async fn keep_at_it(database: Database, clock: Clock, wake: Wake) {
     let mut wakes = wake.subscribe();
     let mut mark = None;
     loop {
@@ -49,7 +49,7 @@ async fn look(
     database: &Database,
     mark: &mut Option<Mark>,
     clock: &Clock,
-    wake: &watch::Sender<()>,
+    wake: &Wake,
 ) -> Result<Option<DateTime<Utc>>, DbErr> {
     let mut reached = match *mark {
         Some(mark) => mark,
@@ -59,7 +59,7 @@ async fn look(
         let step = notice::give(database, &mut reached, clock()).await?;
         *mark = Some(reached);
         if step.is_news {
-            wake.send_replace(());
+            wake.committed();
         }
         if !step.is_more {
             break;

@@ -34,6 +34,7 @@ mod limit;
 mod link;
 mod matrix;
 mod migrations;
+mod nats;
 mod nodes;
 mod oauth;
 mod oauth_guess;
@@ -113,6 +114,7 @@ fn main() -> ExitCode {
         ("stream", stream::tests()),
         ("tls", tls::tests()),
         ("urgent", urgent::tests()),
+        ("nats", nats::tests()),
         ("nodes", nodes::tests()),
         ("writer", writer::tests()),
         ("zone", zone::tests()),
