@@ -12,6 +12,7 @@
 mod support;
 
 mod batch;
+mod chaos;
 mod command;
 mod connection;
 mod database;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     support::run(vec![
         ("batch", batch::tests()),
+        ("chaos", chaos::tests()),
         ("command", command::tests()),
         ("connection", connection::tests()),
         ("database", database::tests()),
