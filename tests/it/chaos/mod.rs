@@ -42,9 +42,12 @@ pub fn tests() -> Vec<Case> {
 }
 
 /// How long things are broken in the run of every day.
-const SHORT: Duration = Duration::from_secs(8);
+const SHORT: Duration = Duration::from_secs(5);
 /// How long the last disturbance and the end may take beyond that.
 const AFTERWARDS: Duration = Duration::from_secs(240);
+
+/// How many calls go through between two disturbances.
+const CALM: usize = 60;
 
 fn lasting() -> Duration {
     let seconds = std::env::var("CARETAKER_CHAOS").ok();
@@ -171,7 +174,7 @@ async fn chaos(
             done.push(what.name());
             stage.set("calls that go through again");
             let before = counts.acknowledged.load(Ordering::Relaxed);
-            until(|| counts.acknowledged.load(Ordering::Relaxed) >= before + 20).await?;
+            until(|| counts.acknowledged.load(Ordering::Relaxed) >= before + CALM).await?;
         }
     }
 
@@ -213,8 +216,9 @@ async fn chaos(
     );
     for tally in &tallies {
         println!("chaos on {}: {tally}", database.engine);
-        ensure!(tally.streams > 1, "it never came back: {tally}");
     }
+    let streams: usize = tallies.iter().map(|tally| tally.streams).sum();
+    ensure!(streams > tallies.len(), "nobody had to come back");
     ensure!(rows > 100 && counts.refused.load(Ordering::Relaxed) > 0);
     nodes.end().await
 }

@@ -176,7 +176,7 @@ impl Subscriber {
         let node = one_of(present, &mut self.random).context("nobody is there")?;
         let mut stream = timeout(SILENCE, self.open(&node)).await??;
         self.tally.streams += 1;
-        let (mut plan, mut left) = (self.plan(), self.random.usize(1..300));
+        let (mut plan, mut left) = (self.plan(), self.random.usize(1..100));
         loop {
             let told = timeout(SILENCE, stream.next()).await.context("silence")?;
             let (cursor, row) = match told {
@@ -215,14 +215,14 @@ impl Subscriber {
                     sleep(pause).await;
                 }
             }
-            (plan, left) = (self.plan(), self.random.usize(1..300));
+            (plan, left) = (self.plan(), self.random.usize(1..100));
         }
     }
 
     fn plan(&mut self) -> Plan {
         match self.random.bool() {
             true => Plan::HangUp,
-            false => Plan::Stall(Duration::from_millis(self.random.u64(100..4_000))),
+            false => Plan::Stall(Duration::from_millis(self.random.u64(50..3_000))),
         }
     }
 

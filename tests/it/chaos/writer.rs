@@ -17,6 +17,9 @@ use crate::support::event::{completed, incident, note, task_created};
 /// The pause before a call that was not taken is sent again; shorter than a platform's, as the case is.
 const AGAIN: Duration = Duration::from_millis(20);
 
+/// How many numbers a call may use up: batches may be long, so that slow subscribers have something to be slow at.
+const MOST: usize = 40;
+
 /// One writer, with numbers of its own.
 pub struct Writer {
     number: usize,
@@ -58,12 +61,12 @@ impl Writer {
 
     fn say(&mut self, next: &mut usize, acknowledged: &[String]) -> Said {
         let first = *next;
-        *next += 5;
+        *next += MOST;
         let building = format!("b{}", first % 3);
         let events: Vec<Value> = match self.random.u8(..8) {
             0 => return Said::Urgent(Call::TaskCreated, task_created(first).to_string()),
             1 => return Said::Urgent(Call::NoteAdded, note(first, first).to_string()),
-            2 => vec![completed(&building, first.saturating_sub(5), first)],
+            2 => vec![completed(&building, first.saturating_sub(MOST), first)],
             3 => {
                 // A repeat of what is known.
                 let told = self.random.choice(acknowledged);
@@ -72,7 +75,7 @@ impl Writer {
                     None => vec![incident(&building, first, first)],
                 }
             }
-            more => (0..usize::from(more).min(5))
+            _ => (0..self.random.usize(1..MOST))
                 .map(|number| incident(&building, first + number, first + number))
                 .collect(),
         };
