@@ -11,6 +11,7 @@ mod graphql;
 mod issuer;
 mod live;
 mod load;
+mod nats;
 mod network;
 mod password;
 mod place;
@@ -31,6 +32,7 @@ pub use graphql::{Graphql, Http};
 pub use issuer::{Issuer, IssuerKeys};
 pub use live::Live;
 pub use load::{Flags, Loaded, Sources, load};
+pub use nats::{Nats, NatsLogin};
 pub use network::{Network, ProxyHeader};
 pub use password::Password;
 pub use place::{PLACES_FILE, Place, Property, StatusType, UrgentSite, places_at};
@@ -79,7 +81,15 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `sqlite://…` or `postgres://…`; when absent, the SQLite file `caretaker.db` in the data folder.
     pub database_url: Option<SecretString>,
-    /// What is logged, in the words of `tracing`'s `EnvFilter`: a level for all, others by module.
+    /// The NATS servers by which the servers on one database tell each other of commits: `nats://host:4222`, with
+    /// `token@` or `user:password@` before the host where they ask for it; `tls://` for TLS, several separated by commas.
+    /// Only a hint: without it, or while it is away, PostgreSQL's own notifications and `feed.poll_milliseconds` do.
+    pub nats: Option<Nats>,
+    /// The subject under which they do; this server says `SUBJECT.<some word>` and hears `SUBJECT.*`. When absent,
+    /// `caretaker.` and a name that the database keeps, so that installations that share NATS leave each other alone.
+    pub nats_subject: Option<String>,
+    /// What is logged, in the words of `tracing`'s `EnvFilter`: a level for all, others by module. `async_nats` says again
+    /// and again what caretaker says once.
     pub log: String,
     /// How long the head of a call may take to arrive, in seconds. Also how long a connection is kept between calls.
     pub head_seconds: u32,
@@ -269,7 +279,9 @@ impl Default for Config {
             tls: None,
             data_dir: PathBuf::from("./data"),
             database_url: None,
-            log: "warn,caretaker=info".to_owned(),
+            nats: None,
+            nats_subject: None,
+            log: "warn,caretaker=info,async_nats=off".to_owned(),
             head_seconds: 30,
             body_seconds: 30,
             write_seconds: 60,

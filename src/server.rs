@@ -4,6 +4,7 @@ mod connection;
 mod counted;
 pub mod greeting;
 mod intake;
+mod nats;
 mod places;
 mod readers;
 mod tls;
@@ -29,6 +30,7 @@ use crate::domain::database::Database;
 use crate::domain::notice::Mark;
 use crate::domain::oauth::standing::Standing;
 use crate::domain::operator::Operator;
+use crate::domain::wake::Wake;
 use crate::domain::writer::{Clock, Limits, Writer};
 use crate::domain::{migrate, operator};
 use crate::feed::{self, Tail};
@@ -181,7 +183,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     let readers = Arc::new(readers);
     let watching_displays = tokio::spawn(displays.keep_watch());
 
-    let (wake, wakes) = watch::channel(());
+    let (wake, wakes) = Wake::new();
     let limits = Limits {
         queue: config.writer.queue,
         queue_bytes: config.writer.queue_bytes,
@@ -199,6 +201,10 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         wake: wake.clone(),
     };
     let replay = Replay::new(database.clone(), Arc::clone(&clock), Some(wake.clone()));
+    let exchanging = nats::exchange(&config, &database)
+        .await
+        .context("the subject of NATS")?
+        .map(|(exchange, login)| tokio::spawn(feed::exchange(exchange, login, wake.clone())));
     let listening = (database.backend() == DbBackend::Postgres).then(|| {
         tokio::spawn(feed::listen(
             config.database_url().expose_secret().to_owned(),
@@ -332,6 +338,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         following.abort();
         let tasks = [
             listening,
+            exchanging,
             watching,
             reloading,
             pruning,

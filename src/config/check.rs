@@ -21,6 +21,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         credential::urgent,
         super::graphql::check,
         super::issuer::check,
+        super::nats::check,
         super::reader::check,
         super::signing_key::check,
         super::sla::check,

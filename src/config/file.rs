@@ -53,6 +53,7 @@ pub(super) fn told(error: &serde_path_to_error::Error<toml::de::Error>) -> Strin
         "secret",
         "signing_key",
         "database_url",
+        "nats",
         "readers.keys",
     ];
     // A section that is given whole, in a variable, holds what its parts would.

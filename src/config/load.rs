@@ -13,13 +13,15 @@ const PREFIX: &str = "CARETAKER_";
 /// Variables of ours that are no settings of the server.
 const NOT_SETTINGS: [&str; 3] = ["CONFIG", "SKIP_WEB", "SIMULATE_"];
 /// Settings that are text even where their value looks like a number.
-const TEXTS: [&str; 13] = [
+const TEXTS: [&str; 15] = [
     "listen",
     "webhook_listen",
     "tls.cert",
     "tls.key",
     "data_dir",
     "database_url",
+    "nats",
+    "nats_subject",
     "log",
     "oauth.issuer",
     "oauth.signing_key",
@@ -50,6 +52,9 @@ pub struct Flags {
     /// sqlite://… or postgres://… [default: a file in the data folder; variable: CARETAKER_DATABASE_URL].
     #[arg(long, value_name = "URL")]
     pub database_url: Option<String>,
+    /// nats://…, by which the servers on one database tell each other of commits [variable: CARETAKER_NATS].
+    #[arg(long, value_name = "URL")]
+    pub nats: Option<String>,
     /// Where caretaker keeps what it makes itself [default: ./data; variable: CARETAKER_DATA_DIR].
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -196,6 +201,7 @@ fn flag_table(flags: &Flags) -> Table {
         ("listen", address(flags.listen)),
         ("webhook_listen", address(flags.webhook_listen)),
         ("database_url", flags.database_url.clone()),
+        ("nats", flags.nats.clone()),
         ("data_dir", path(&flags.data_dir)),
     ]);
     let tls = texts(vec![

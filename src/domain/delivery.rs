@@ -97,6 +97,8 @@ pub struct Receipt {
     pub applied: usize,
     /// Elements that had been quarantined before and went through this time.
     pub resolved: usize,
+    /// Whether the transaction that stored it appended activities, this delivery's or those of its neighbours.
+    pub is_told: bool,
 }
 
 /// Why a delivery is written.

@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::batch;
 use super::database::Database;
 use super::delivery::{Delivery, Occasion, Receipt};
 use super::failure::{self, Failure};
+use super::wake::Wake;
 
 /// How many bytes of bodies one transaction takes, unless a single delivery has more.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -83,7 +84,7 @@ impl Writer {
         database: Database,
         limits: Limits,
         clock: Clock,
-        wake: watch::Sender<()>,
+        wake: Wake,
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (jobs, queue) = mpsc::channel(limits.queue.max(1));
         let task = tokio::spawn(run(database, queue, limits.batch.max(1), clock, wake));
@@ -134,7 +135,7 @@ async fn run(
     mut queue: mpsc::Receiver<Job>,
     batch: usize,
     clock: Clock,
-    wake: watch::Sender<()>,
+    wake: Wake,
 ) {
     let mut jobs = Vec::with_capacity(batch);
     while queue.recv_many(&mut jobs, batch).await > 0 {
@@ -147,7 +148,16 @@ async fn run(
         }
         let began = std::time::Instant::now();
         let results = drive(&database, &deliveries, &clock, Occasion::Arrival).await;
-        wake.send_replace(());
+        // Repeats tell nothing. An unknown outcome may have.
+        let is_told = |result: &Result<Receipt, Unavailable>| match result {
+            Ok(receipt) => receipt.is_told,
+            Err(_) => true,
+        };
+        if results.iter().any(is_told) {
+            wake.committed();
+        } else {
+            wake.hint();
+        }
         tracing::debug!(deliveries = deliveries.len(), waiting = queue.len(), took = ?began.elapsed(), "a batch");
         for ((answer, _room), result) in answers.into_iter().zip(results) {
             // A caller that has gone away learns nothing; its delivery is stored all the same.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  writer ── watch ──┐
-//!  NOTIFY ───────────┼─► tail: reads by seq, once per node ─► broadcast (bounded) ─► follow ─► a subscriber
+//!  NOTIFY, NATS ─────┼─► tail: reads by seq, once per node ─► broadcast (bounded) ─► follow ─► a subscriber
 //!  slow poll ────────┘                                                                 │
 //!                       database ◄── backlog, and whenever a subscriber lags ──────────┘
 //! ```
@@ -10,10 +10,12 @@
 
 mod changes;
 mod follow;
+mod nats;
 mod tail;
 mod wake;
 
 pub use changes::Changes;
 pub use follow::{Event, FeedError, Follow, follow};
+pub use nats::{Exchange, exchange};
 pub use tail::{Settings, Tail};
 pub use wake::listen;

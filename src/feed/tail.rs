@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::domain::activity::filter::Filter;
 use crate::domain::journal;
+use crate::domain::wake::Wakes;
 
 /// How many activities one read takes.
 const PAGE: u64 = 500;
@@ -48,7 +49,7 @@ impl Tail {
     /// When the tip cannot be read.
     pub async fn start(
         readers: DatabaseConnection,
-        wake: watch::Receiver<()>,
+        wake: Wakes,
         settings: Settings,
     ) -> Result<(Self, tokio::task::JoinHandle<()>), DbErr> {
         let (tip_sender, tip) = watch::channel(journal::tip(&readers).await?);
@@ -83,7 +84,7 @@ impl Tail {
 
 async fn run(
     readers: DatabaseConnection,
-    mut wake: watch::Receiver<()>,
+    mut wake: Wakes,
     tip: watch::Sender<i64>,
     activities: broadcast::Sender<Arc<activity::Model>>,
     poll: Duration,

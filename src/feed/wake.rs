@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use sqlx::postgres::PgListener;
-use tokio::sync::watch;
 
 use crate::domain::batch::CHANNEL;
+use crate::domain::wake::Wake;
 
 /// The pause before a lost connection is tried again.
 const BACKOFF: Duration = Duration::from_secs(1);
 
 /// Passes PostgreSQL's notifications on to `wake` until nobody holds a receiver of it. After each reconnection a hint
 /// is given too: what was notified meanwhile is lost.
-pub async fn listen(url: String, wake: watch::Sender<()>) {
+pub async fn listen(url: String, wake: Wake) {
     let mut is_told = false;
     while !wake.is_closed() {
         if let Err(error) = listen_once(&url, &wake, &mut is_told).await
@@ -25,19 +25,15 @@ pub async fn listen(url: String, wake: watch::Sender<()>) {
 }
 
 /// Until the connection is lost. What is said of that is said again only after there was one.
-async fn listen_once(
-    url: &str,
-    wake: &watch::Sender<()>,
-    is_told: &mut bool,
-) -> Result<(), sqlx::Error> {
+async fn listen_once(url: &str, wake: &Wake, is_told: &mut bool) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect(url).await?;
     listener.listen(CHANNEL).await?;
     *is_told = false;
-    wake.send_replace(());
+    wake.hint();
     while !wake.is_closed() {
         // `None` tells of a reconnection.
         listener.try_recv().await?;
-        wake.send_replace(());
+        wake.hint();
     }
     Ok(())
 }

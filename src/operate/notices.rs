@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::domain::database::Database;
 use crate::domain::notice::{self, Mark};
 use crate::domain::table::DbErr;
+use crate::domain::wake::Wake;
 use crate::domain::writer::Clock;
 
 /// How often the clock is looked at. The database is asked only when something is due or was committed.
@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_secs(30);
 const BACKOFF: Duration = Duration::from_secs(5);
 
 /// Gives notices from `mark` on until the server ends. `wake` is heard, and signalled when there are new ones.
-pub async fn keep_at_it(database: Database, clock: Clock, mut mark: Mark, wake: watch::Sender<()>) {
+pub async fn keep_at_it(database: Database, clock: Clock, mut mark: Mark, wake: Wake) {
     let mut wakes = wake.subscribe();
     loop {
         // Before the look: what is committed during it is looked at once more.
@@ -48,12 +48,12 @@ async fn look(
     database: &Database,
     mark: &mut Mark,
     clock: &Clock,
-    wake: &watch::Sender<()>,
+    wake: &Wake,
 ) -> Result<Option<DateTime<Utc>>, DbErr> {
     loop {
         let step = notice::give(database, mark, clock()).await?;
         if step.is_news {
-            wake.send_replace(());
+            wake.committed();
         }
         if !step.is_more {
             break;

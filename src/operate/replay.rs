@@ -2,7 +2,6 @@
 //! under the writer's lock. What is known stays as it is, so driving a call again twice is driving it again once.
 
 use entity::{DeliveryId, delivery};
-use tokio::sync::watch;
 
 use crate::domain::batch::{self, Again, Known, Rehearsed};
 use crate::domain::database::Database;
@@ -10,6 +9,7 @@ use crate::domain::delivery::read::{self, Place, Which};
 use crate::domain::delivery::{Delivery, Occasion, Receipt};
 use crate::domain::failure::{self, Failure};
 use crate::domain::table::DbErr;
+use crate::domain::wake::Wake;
 use crate::domain::writer::{self, Clock};
 use crate::ingest::receive;
 
@@ -26,7 +26,7 @@ pub struct Replay {
     database: Database,
     clock: Clock,
     /// Signalled after each call that told something new, where a feed runs in this process.
-    wake: Option<watch::Sender<()>>,
+    wake: Option<Wake>,
 }
 
 impl std::fmt::Debug for Replay {
@@ -78,7 +78,7 @@ pub enum ReplayError {
 
 impl Replay {
     /// Replays on `database`.
-    pub fn new(database: Database, clock: Clock, wake: Option<watch::Sender<()>>) -> Self {
+    pub fn new(database: Database, clock: Clock, wake: Option<Wake>) -> Self {
         Self {
             database,
             clock,
@@ -246,7 +246,7 @@ impl Replay {
             Err(error) => return Err(error.into()),
         };
         if let Some(wake) = &self.wake {
-            wake.send_replace(());
+            wake.committed();
         }
         Ok(verdict)
     }

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::domain::database::Database;
 use crate::domain::upkeep;
+use crate::domain::wake::Wake;
 use crate::domain::writer::Clock;
 
 /// How often it is looked whether something came up: what an older release wrote, a rule that another server imported.
@@ -21,7 +21,7 @@ pub async fn begin(database: &Database, clock: &Clock) {
 }
 
 /// Goes on until the server ends. `wake` is signalled when all was brought into line.
-pub async fn keep_at_it(database: Database, clock: Clock, wake: watch::Sender<()>) {
+pub async fn keep_at_it(database: Database, clock: Clock, wake: Wake) {
     let mut is_under_way = false;
     loop {
         match step(&database, &clock).await {
@@ -34,7 +34,7 @@ pub async fn keep_at_it(database: Database, clock: Clock, wake: watch::Sender<()
             Some(false) => {
                 if std::mem::take(&mut is_under_way) {
                     tracing::info!("all stored rows are in line");
-                    wake.send_replace(());
+                    wake.hint();
                 }
                 sleep(LOOK).await;
             }

@@ -4,18 +4,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use chrono::Utc;
-use tokio::sync::watch;
 
 use super::intake;
 use crate::config::{Config, ConfigError, places_at};
 use crate::domain::database::Database;
 use crate::domain::operator;
+use crate::domain::wake::Wake;
 
 /// How often the file is looked at.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// Takes the file at `path` over each time it changes, until the task is aborted.
-pub(super) async fn watch(path: PathBuf, database: Database, wake: watch::Sender<()>) {
+pub(super) async fn watch(path: PathBuf, database: Database, wake: Wake) {
     let mut seen = changed_at(&path).await;
     loop {
         tokio::time::sleep(EVERY).await;
@@ -27,7 +27,7 @@ pub(super) async fn watch(path: PathBuf, database: Database, wake: watch::Sender
             Ok(true) => {
                 seen = now;
                 tracing::info!(path = %path.display(), "the names of places were taken over");
-                wake.send_replace(());
+                wake.committed();
             }
             Ok(false) => seen = now,
             Err(error) => {

@@ -12,6 +12,7 @@
 mod support;
 
 mod batch;
+mod chaos;
 mod command;
 mod connection;
 mod database;
@@ -34,6 +35,7 @@ mod limit;
 mod link;
 mod matrix;
 mod migrations;
+mod nats;
 mod nodes;
 mod oauth;
 mod oauth_guess;
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     support::run(vec![
         ("batch", batch::tests()),
+        ("chaos", chaos::tests()),
         ("command", command::tests()),
         ("connection", connection::tests()),
         ("database", database::tests()),
@@ -115,6 +118,7 @@ fn main() -> ExitCode {
         ("tls", tls::tests()),
         ("upkeep", upkeep::tests()),
         ("urgent", urgent::tests()),
+        ("nats", nats::tests()),
         ("nodes", nodes::tests()),
         ("writer", writer::tests()),
         ("zone", zone::tests()),

@@ -15,7 +15,9 @@ use crate::support::{Case, Engine, TestDatabase, TestServer};
 pub fn tests() -> Vec<Case> {
     let mut tests = on_each_engine![
         what_either_node_takes_reaches_the_subscribers_of_both,
+        what_any_of_three_nodes_takes_reaches_the_subscribers_of_all,
         nothing_is_missed_while_both_nodes_write,
+        nothing_is_missed_while_three_nodes_write,
         a_call_that_reaches_both_nodes_at_once_is_stored_once,
     ];
     tests.extend(on_postgres![
@@ -27,6 +29,10 @@ pub fn tests() -> Vec<Case> {
 /// Two servers on one database. PostgreSQL's notification alone may tell one of the other's commits; SQLite has only
 /// the poll.
 async fn pair(database: &TestDatabase) -> anyhow::Result<[TestServer; 2]> {
+    Ok([start(database).await?, start(database).await?])
+}
+
+async fn start(database: &TestDatabase) -> anyhow::Result<TestServer> {
     let settings = |config: &mut Config| {
         config.feed.heartbeat_milliseconds = 50;
         config.feed.poll_milliseconds = match database.engine {
@@ -34,14 +40,11 @@ async fn pair(database: &TestDatabase) -> anyhow::Result<[TestServer; 2]> {
             Engine::Postgres => 3_600_000,
         };
     };
-    Ok([
-        TestServer::start_with(database, settings).await?,
-        TestServer::start_with(database, settings).await?,
-    ])
+    TestServer::start_with(database, settings).await
 }
 
 /// Sends one incident, which must be taken.
-async fn send(node: &Client, number: usize) -> anyhow::Result<()> {
+pub async fn send(node: &Client, number: usize) -> anyhow::Result<()> {
     let building = format!("b{}", number % 5);
     let answer = node
         .matrix(json!([incident(&building, number, number)]))
@@ -53,44 +56,63 @@ async fn send(node: &Client, number: usize) -> anyhow::Result<()> {
 async fn what_either_node_takes_reaches_the_subscribers_of_both(
     database: TestDatabase,
 ) -> anyhow::Result<()> {
+    one_after_another(Vec::from(pair(&database).await?)).await
+}
+
+async fn what_any_of_three_nodes_takes_reaches_the_subscribers_of_all(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
     let [one, other] = pair(&database).await?;
-    let mut feeds = [
-        Feed::open(&one.base, None).await?,
-        Feed::open(&other.base, None).await?,
-    ];
+    one_after_another(vec![one, other, start(&database).await?]).await
+}
+
+/// Each node takes some, and each one taken is with the subscribers of all before the next one is sent.
+pub async fn one_after_another(nodes: Vec<TestServer>) -> anyhow::Result<()> {
+    let mut feeds = try_join_all(nodes.iter().map(|node| Feed::open(&node.base, None))).await?;
     for feed in &mut feeds {
         feed.heartbeat().await?;
     }
-    for number in 0..20 {
-        send([&one, &other][number % 2], number).await?;
-        // Each one is there before the next one is sent.
-        let [here, there] = &mut feeds;
-        assert_eq!(here.rows(1).await?, there.rows(1).await?);
+    for number in 0..24 {
+        send(&nodes[number % nodes.len()], number).await?;
+        let told = try_join_all(feeds.iter_mut().map(|feed| feed.rows(1))).await?;
+        assert!(told.iter().all(|rows| *rows == told[0]), "{told:?}");
     }
-    one.stop().await?;
-    other.stop().await
+    for node in nodes {
+        node.stop().await?;
+    }
+    Ok(())
 }
 
 async fn nothing_is_missed_while_both_nodes_write(database: TestDatabase) -> anyhow::Result<()> {
+    all_at_once(&database, Vec::from(pair(&database).await?)).await
+}
+
+async fn nothing_is_missed_while_three_nodes_write(database: TestDatabase) -> anyhow::Result<()> {
+    let [one, other] = pair(&database).await?;
+    all_at_once(&database, vec![one, other, start(&database).await?]).await
+}
+
+/// All nodes take calls at once, and a subscriber of each reads them.
+async fn all_at_once(database: &TestDatabase, servers: Vec<TestServer>) -> anyhow::Result<()> {
     const CALLERS: usize = 12;
     const CALLS: usize = 60;
-    let [one, other] = pair(&database).await?;
-    let nodes = [&one, &other];
-    let start = Feed::open(&one.base, None).await?.heartbeat().await?;
+    let nodes: Vec<&Client> = servers.iter().map(|server| &**server).collect();
+    let nodes = nodes.as_slice();
+    let start = Feed::open(&nodes[0].base, None).await?.heartbeat().await?;
     let sending = try_join_all((0..CALLERS).map(|caller| async move {
         for call in 0..CALLS {
-            send(nodes[caller % 2], caller * CALLS + call).await?;
+            send(nodes[caller % nodes.len()], caller * CALLS + call).await?;
         }
         anyhow::Ok(())
     }));
-    let reading = try_join_all(nodes.map(|node| async {
+    let reading = try_join_all(nodes.iter().map(|node| async {
         let mut feed = Feed::open(&node.base, Some(&start)).await?;
         let rows = feed.rows(CALLERS * CALLS).await?;
         feed.heartbeat().await?;
         anyhow::Ok(rows)
     }));
     let (_, told) = tokio::try_join!(sending, reading)?;
-    let stored = stored(&other.base, Some(&start)).await?;
+    let stored = stored(&nodes[1].base, Some(&start)).await?;
     assert_eq!(stored.len(), CALLERS * CALLS);
     assert!(told.iter().all(|rows| *rows == stored));
     let beside = Database::open(database.url(), 1).await?;
@@ -98,8 +120,10 @@ async fn nothing_is_missed_while_both_nodes_write(database: TestDatabase) -> any
                 ON b.seq > a.seq AND b.recorded_at < a.recorded_at";
     assert_eq!(texts(&beside, back).await?, ["0"]);
     beside.close().await;
-    one.stop().await?;
-    other.stop().await
+    for server in servers {
+        server.stop().await?;
+    }
+    Ok(())
 }
 
 async fn a_call_that_reaches_both_nodes_at_once_is_stored_once(

@@ -13,6 +13,7 @@ use caretaker::domain::journal;
 use caretaker::domain::migrate;
 use caretaker::domain::prune::{self as pruning, Count, Kept};
 use caretaker::domain::rebuild::Side;
+use caretaker::domain::wake::Wake;
 use caretaker::domain::writer::Clock;
 use caretaker::feed::{Event, Follow, Settings, Tail, follow};
 use caretaker::operate::prune::{self, Ages};
@@ -245,7 +246,7 @@ async fn a_backlog_that_is_pruned_while_it_is_read_ends_with_a_word_and_no_gap(
     server.push(events(1..301)).await?;
     server.stop().await?;
     let database = Database::open(case.url(), 2).await?;
-    let (_wake, wakes) = tokio::sync::watch::channel(());
+    let (_wake, wakes) = Wake::new();
     let settings = Settings {
         poll: Duration::from_secs(3600),
         buffer: 1,

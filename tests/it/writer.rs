@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use caretaker::domain::database::Database;
 use caretaker::domain::delivery::{Delivery, Receipt};
+use caretaker::domain::wake::Wake;
 use caretaker::domain::writer::{Limits, Unavailable, Writer};
 use caretaker::domain::{batch, id, migrate};
 use caretaker::ingest::matrix;
@@ -13,7 +14,6 @@ use entity::{Operation, Outcome, Source, activity, incident, quarantine};
 use futures_util::FutureExt as _;
 use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QueryOrder, TransactionTrait};
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
 use crate::support::case::on_each_engine;
 use crate::support::{Case, TestDatabase};
@@ -118,7 +118,7 @@ async fn data_that_the_database_refuses_is_quarantined_and_its_siblings_are_stor
     refused["Meta"]["Name"] = json!("twice");
     let mut first = event("b", 1, 1);
     first["Meta"]["Name"] = json!("twice");
-    let (wake, _wakes) = watch::channel(());
+    let (wake, _wakes) = Wake::new();
     let limits = Limits {
         queue: 16,
         queue_bytes: 1 << 20,
@@ -153,7 +153,7 @@ async fn in_one_batch(
     database: &Database,
     deliveries: Vec<Delivery>,
 ) -> anyhow::Result<Vec<Result<Receipt, Unavailable>>> {
-    let (wake, _wakes) = watch::channel(());
+    let (wake, _wakes) = Wake::new();
     let limits = Limits {
         queue: 16,
         queue_bytes: 1 << 20,
@@ -259,7 +259,7 @@ async fn a_full_queue_is_said_and_nothing_is_promised(
     database: TestDatabase,
 ) -> anyhow::Result<()> {
     let database = open(&database).await?;
-    let (wake, _wakes) = watch::channel(());
+    let (wake, _wakes) = Wake::new();
     let limits = Limits {
         queue: 1,
         queue_bytes: 1 << 20,

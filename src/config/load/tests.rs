@@ -105,7 +105,7 @@ fn lists_can_stand_in_a_variable() {
 #[test]
 fn an_unknown_setting_is_named_with_its_origin() {
     insta::assert_snapshot!(refusal("\n[matrix]\nmax_body = 1", &[]), @"FOLDER/caretaker.toml, line 3: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `event_hubs`, `iot`, `iot_skew_seconds`, `allow_from`, `issuers`, `allow_unauthenticated`, `max_body_bytes`");
-    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `webhook_listen`, `tls`, `data_dir`, `database_url`, `log`, `head_seconds`, `body_seconds`, `write_seconds`, `max_connections`, `incoming_bytes`, `drain_seconds`, `trusted_proxies`, `proxy_header`, `failures_per_minute`, `matrix`, `urgent`, `oauth`, `readers`, `writer`, `feed`, `live`, `http`, `graphql`, `retention`, `sla`, `places`, `properties`, `status_types`");
+    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `webhook_listen`, `tls`, `data_dir`, `database_url`, `nats`, `nats_subject`, `log`, `head_seconds`, `body_seconds`, `write_seconds`, `max_connections`, `incoming_bytes`, `drain_seconds`, `trusted_proxies`, `proxy_header`, `failures_per_minute`, `matrix`, `urgent`, `oauth`, `readers`, `writer`, `feed`, `live`, `http`, `graphql`, `retention`, `sla`, `places`, `properties`, `status_types`");
     insta::assert_snapshot!(refusal("", &[("CARETAKER_MATRIX__MAX_BODY", "2")]), @"CARETAKER_MATRIX__MAX_BODY: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `event_hubs`, `iot`, `iot_skew_seconds`, `allow_from`, `issuers`, `allow_unauthenticated`, `max_body_bytes`");
 }
 
@@ -262,8 +262,17 @@ fn no_message_shows_a_secret() {
     assert!(!refusal("", &hash).contains("hidden"));
     let url = [("CARETAKER_DATABASE_URL", "postgress://u:hidden@h/d")];
     assert!(!refusal("", &url).contains("hidden"));
-    let loaded = with("database_url = 'postgres://u:hidden@h/d'", &[]).unwrap();
-    assert!(!format!("{loaded:?}").contains("hidden"));
+    for url in ["u:hidden@h", "http://u:hidden@h", "nats://u:hidden@h:x"] {
+        assert!(!refusal("", &[("CARETAKER_NATS", url)]).contains("hidden"));
+    }
+    for setting in [
+        "database_url = 'postgres://u:hidden@h/d'",
+        "nats = 'nats://u:hidden@h'",
+        "nats = 'nats://hidden@h'",
+    ] {
+        let loaded = with(setting, &[]).unwrap();
+        assert!(!format!("{loaded:?}").contains("hidden"));
+    }
 }
 
 #[test]
@@ -329,6 +338,7 @@ fn the_example_shows_every_setting_with_its_default() {
     assert!(examples.proxy_header.is_some() && !examples.trusted_proxies.is_empty());
     assert!(examples.tls.is_some() && examples.webhook_listen.is_some());
     assert!(examples.database_url.is_some());
+    assert!(examples.nats.is_some() && examples.nats_subject.is_some());
     assert!(!examples.urgent.basic.is_empty() && !examples.readers.keys.is_empty());
     assert!(!examples.matrix.event_hubs.is_empty() && !examples.matrix.iot.is_empty());
     assert!(!examples.http.cors_origins.is_empty());

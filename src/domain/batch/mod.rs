@@ -55,8 +55,11 @@ pub async fn write_on(
     )
     .await?;
     let counts = &applied.counts;
-    let receipts =
+    let mut receipts =
         receipt::store_deliveries(&transaction, deliveries, counts, recorded_at, occasion).await?;
+    for receipt in &mut receipts {
+        receipt.is_told = !applied.activities.is_empty();
+    }
     if occasion != Occasion::Rebuild {
         notify(&transaction, &applied.activities).await?;
     }

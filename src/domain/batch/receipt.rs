@@ -237,6 +237,7 @@ fn told(delivery: &Delivery, count: &Count) -> Receipt {
         quarantined: misfits,
         applied: count.facts - count.duplicates,
         resolved: 0,
+        is_told: false,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::domain::delivery::Content;
 use crate::domain::fold::tests::history::{Saying, Step, histories};
 use crate::domain::id;
 use crate::domain::operator::{self, Declared, Operator, Undecided};
+use crate::domain::wake::Wake;
 
 const TABLES: [&str; 12] = [
     "property",
@@ -148,7 +149,7 @@ async fn say(database: &Database, said: Saying, now: DateTime<Utc>) {
     let operator = Operator {
         database: database.clone(),
         clock: Arc::new(move || now),
-        wake: tokio::sync::watch::channel(()).0,
+        wake: Wake::new().0,
     };
     let decided = match said {
         Saying::Settings(places) => {

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use entity::{Declarer, Source, StatusTypeName, place_link, property, status_type};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
-use tokio::sync::watch;
 use uuid::Uuid;
 
 use self::place::Links;
 use super::database::Database;
 use super::id::{self, SiteKey};
 use super::sla::Rule;
+use super::wake::Wake;
 use super::writer::Clock;
 use super::{batch, bulk, bulk::Existing};
 
@@ -109,7 +109,7 @@ pub struct Operator {
     /// Tells the time.
     pub clock: Clock,
     /// Signalled after each decision.
-    pub wake: watch::Sender<()>,
+    pub wake: Wake,
 }
 
 impl std::fmt::Debug for Operator {
@@ -161,7 +161,7 @@ impl Operator {
             let activities = place::replace(&transaction, &held, wanted, at).await?;
             batch::notify(&transaction, &activities.unwrap_or_default()).await?;
             transaction.commit().await?;
-            operator.wake.send_replace(());
+            operator.wake.committed();
             Ok(result)
         });
         decided

@@ -11,12 +11,12 @@ use sea_orm::EntityTrait;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 
 mod gate;
 
 use super::*;
 use crate::domain::database::Database;
+use crate::domain::wake::Wake;
 use crate::domain::writer::Limits;
 use crate::ingest::proof::{
     Basic, GRACE, Hmac, HubKey, Login, MARKER, Password, Proof, Sas, Scheme, SigV4, Token,
@@ -117,7 +117,7 @@ async fn server_with(failures_a_minute: u32, allow_from: &[&str]) -> Server {
         queue_bytes: 1 << 20,
         batch: 16,
     };
-    let (wake, _) = watch::channel(());
+    let (wake, _) = Wake::new();
     let (writer, task) = Writer::start(database.clone(), limits, clock.clone(), wake);
     let allow_from = allow_from.iter().map(|net| net.parse().unwrap());
     let proxies = vec!["127.0.0.1/32".parse().unwrap()];

@@ -12,6 +12,7 @@ use caretaker::domain::database::Database;
 use caretaker::domain::id::{self, SiteKey};
 use caretaker::domain::refusal::Refusals;
 use caretaker::domain::scope::{Claims, Scope, Viewer};
+use caretaker::domain::wake::Wake;
 use caretaker::feed::{self, Tail};
 use caretaker::graphql::limits::Limits;
 use caretaker::graphql::{Schema, request, to_json};
@@ -19,7 +20,6 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::support::client::Call;
@@ -196,7 +196,7 @@ pub struct Estate {
     /// The feed: ids in order, each with whom the feed shows it to.
     pub feed: Vec<(Uuid, Owners)>,
     schema: Schema,
-    _wake: watch::Sender<()>,
+    _wake: Wake,
 }
 
 impl Estate {
@@ -213,7 +213,7 @@ impl Estate {
         tell(&server).await?;
         server.stop().await?;
         let database = Database::open(test.url(), 2).await?;
-        let (wake, wakes) = watch::channel(());
+        let (wake, wakes) = Wake::new();
         let settings = feed::Settings {
             poll: Duration::from_millis(50),
             buffer: 64,

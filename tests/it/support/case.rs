@@ -9,6 +9,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use super::database::{Engine, TestDatabase};
+use super::nats::Nats;
 use super::postgres::Cluster;
 
 /// A case that takes longer hangs: it fails by name instead of holding up the run.
@@ -21,37 +22,56 @@ type Running = Pin<Box<dyn Future<Output = anyhow::Result<()>>>>;
 pub struct Case {
     name: &'static str,
     body: Body,
+    needs_nats: bool,
+    deadline: Duration,
 }
 
 #[derive(Clone, Copy)]
 enum Body {
     Once(fn() -> Running),
-    OnEachEngine(fn(TestDatabase) -> Running),
-    OnPostgres(fn(TestDatabase) -> Running),
+    On(&'static [Engine], fn(TestDatabase) -> Running),
 }
 
 impl Case {
     /// A behaviour that needs no database.
     pub fn once(name: &'static str, body: fn() -> Running) -> Self {
-        Self {
-            name,
-            body: Body::Once(body),
-        }
+        Self::of(name, Body::Once(body))
     }
 
     /// A behaviour shown on SQLite and on PostgreSQL, each time on a fresh, empty database.
     pub fn on_each_engine(name: &'static str, body: fn(TestDatabase) -> Running) -> Self {
-        Self {
-            name,
-            body: Body::OnEachEngine(body),
-        }
+        Self::of(name, Body::On(&[Engine::Sqlite, Engine::Postgres], body))
+    }
+
+    /// A behaviour that only SQLite shows: there no notification of the database's own stands in for another's.
+    pub fn on_sqlite(name: &'static str, body: fn(TestDatabase) -> Running) -> Self {
+        Self::of(name, Body::On(&[Engine::Sqlite], body))
     }
 
     /// A behaviour that only PostgreSQL has, such as several servers on one database.
     pub fn on_postgres(name: &'static str, body: fn(TestDatabase) -> Running) -> Self {
+        Self::of(name, Body::On(&[Engine::Postgres], body))
+    }
+
+    /// One that starts a NATS server: ignored, by its name, where there is none to start.
+    pub fn with_nats(self) -> Self {
+        Self {
+            needs_nats: true,
+            ..self
+        }
+    }
+
+    /// One that may take longer than others.
+    pub fn within(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
+    }
+
+    fn of(name: &'static str, body: Body) -> Self {
         Self {
             name,
-            body: Body::OnPostgres(body),
+            body,
+            needs_nats: false,
+            deadline: DEADLINE,
         }
     }
 }
@@ -71,6 +91,14 @@ macro_rules! on_each_engine {
     };
 }
 pub(crate) use on_each_engine;
+
+/// `on_sqlite![a, b]`: the cases `async fn a(database: TestDatabase) -> anyhow::Result<()>`, run on SQLite only.
+macro_rules! on_sqlite {
+    ($($name:ident),+ $(,)?) => {
+        vec![$($crate::support::Case::on_sqlite(stringify!($name), |database| Box::pin($name(database)))),+]
+    };
+}
+pub(crate) use on_sqlite;
 
 /// `on_postgres![a, b]`: the cases `async fn a(database: TestDatabase) -> anyhow::Result<()>`, run on PostgreSQL only.
 macro_rules! on_postgres {
@@ -92,15 +120,18 @@ pub(crate) use snapshot;
 /// Runs what the command line selects.
 pub fn run(groups: Vec<(&'static str, Vec<Case>)>) -> ExitCode {
     let arguments = Arguments::from_args();
-    // Continuous integration may not skip: there a missing PostgreSQL fails each test that needs it.
+    // Continuous integration may not skip: there a missing server fails each test that needs it.
     let must_run = std::env::var("CI").is_ok_and(|value| value == "true");
     let cluster = Arc::new(Cluster::find());
-    let ignore_postgres = cluster.is_missing() && !must_run;
+    let missing = Missing {
+        postgres: cluster.is_missing() && !must_run,
+        nats: Nats::is_missing() && !must_run,
+    };
 
     let trials = groups
         .into_iter()
         .flat_map(|(group, cases)| cases.into_iter().map(move |case| (group, case)))
-        .flat_map(|(group, case)| trials(group, case, &cluster, ignore_postgres))
+        .flat_map(|(group, case)| trials(group, case, &cluster, missing))
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     cluster.stop();
@@ -112,28 +143,31 @@ pub fn run(groups: Vec<(&'static str, Vec<Case>)>) -> ExitCode {
     conclusion.exit_code()
 }
 
-fn trials(
-    group: &'static str,
-    case: Case,
-    cluster: &Arc<Cluster>,
-    ignore_postgres: bool,
-) -> Vec<Trial> {
-    let name = case.name;
-    let (engines, body): (&[Engine], _) = match case.body {
+/// The servers that are not installed and need not be.
+#[derive(Clone, Copy)]
+struct Missing {
+    postgres: bool,
+    nats: bool,
+}
+
+fn trials(group: &'static str, case: Case, cluster: &Arc<Cluster>, missing: Missing) -> Vec<Trial> {
+    let (name, deadline) = (case.name, case.deadline);
+    let lacks_nats = case.needs_nats && missing.nats;
+    let (engines, body) = match case.body {
         Body::Once(body) => {
-            return vec![Trial::test(format!("{group}::{name}"), move || {
-                block_on(body)
-            })];
+            let run = move || block_on(deadline, body);
+            return vec![
+                Trial::test(format!("{group}::{name}"), run).with_ignored_flag(lacks_nats),
+            ];
         }
-        Body::OnEachEngine(body) => (&[Engine::Sqlite, Engine::Postgres], body),
-        Body::OnPostgres(body) => (&[Engine::Postgres], body),
+        Body::On(engines, body) => (engines, body),
     };
     engines
         .iter()
         .map(|&engine| {
             let cluster = Arc::clone(cluster);
             let run = move || {
-                block_on(|| async move {
+                block_on(deadline, || async move {
                     let database = TestDatabase::create(engine, &cluster).await?;
                     let cleanup = database.cleanup(&cluster);
                     let outcome = body(database).await;
@@ -142,12 +176,12 @@ fn trials(
                 })
             };
             Trial::test(format!("{engine}::{group}::{name}"), run)
-                .with_ignored_flag(engine == Engine::Postgres && ignore_postgres)
+                .with_ignored_flag(lacks_nats || engine == Engine::Postgres && missing.postgres)
         })
         .collect()
 }
 
-fn block_on<F>(body: impl FnOnce() -> F) -> Result<(), Failed>
+fn block_on<F>(deadline: Duration, body: impl FnOnce() -> F) -> Result<(), Failed>
 where
     F: Future<Output = anyhow::Result<()>>,
 {
@@ -156,9 +190,9 @@ where
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        match tokio::time::timeout(DEADLINE, body()).await {
+        match tokio::time::timeout(deadline, body()).await {
             Ok(outcome) => outcome.map_err(|error| Failed::from(format!("{error:#}"))),
-            Err(_) => Err(Failed::from(format!("not done within {DEADLINE:?}"))),
+            Err(_) => Err(Failed::from(format!("not done within {deadline:?}"))),
         }
     })
 }

@@ -6,11 +6,11 @@ use anyhow::{Context, bail, ensure};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::Role;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 /// How long to wait for a message that must come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -49,6 +49,25 @@ impl Live {
         let connected = tokio::time::timeout(PATIENCE, connect_async(request));
         let (socket, _) = connected.await.context("no socket in time")??;
         Ok(Self { socket })
+    }
+
+    /// Opens one that takes in little at a time, acknowledged: what its client does not read piles up at the server.
+    pub async fn connect_narrow(base: &str) -> anyhow::Result<Self> {
+        let address = base.strip_prefix("http://").context("no http address")?;
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(4096)?;
+        let stream = MaybeTlsStream::Plain(socket.connect(address.parse()?).await?);
+        let mut request = format!("ws://{address}/graphql/ws").into_client_request()?;
+        let protocol = "graphql-transport-ws".parse()?;
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocol);
+        let opened = tokio::time::timeout(PATIENCE, client_async(request, stream));
+        let (socket, _) = opened.await.context("no socket in time")??;
+        let mut live = Self { socket };
+        live.send(json!({ "type": "connection_init" })).await?;
+        live.acknowledged().await?;
+        Ok(live)
     }
 
     /// Opens one as a client that offers these sub-protocols and does not mind which is chosen.

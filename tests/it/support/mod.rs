@@ -15,6 +15,7 @@ pub mod front;
 pub mod issuer;
 pub mod live;
 pub mod look;
+pub mod nats;
 pub mod oauth;
 pub mod payload;
 pub mod postgres;
@@ -25,5 +26,6 @@ pub mod server;
 
 pub use case::{Case, run};
 pub use database::{Engine, TestDatabase};
+pub use nats::Nats;
 pub use process::Process;
 pub use server::TestServer;

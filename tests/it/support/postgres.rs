@@ -20,7 +20,7 @@ const START_DEADLINE: Duration = Duration::from_secs(60);
 /// Stops the server and removes its folder when standard input closes. The kernel closes it whatever ends the test
 /// run, so that a panic, Ctrl-C or `kill -9` leaves nothing behind. A line on standard input
 /// ends the server without a goodbye (`pg_ctl stop -m immediate`), the next one starts it again.
-const GUARD: &str = r#"
+pub(super) const GUARD: &str = r#"
 folder=$1; shift
 start() { "$@" </dev/null >>"$folder/log" 2>&1 & server=$!; }
 start "$@"
