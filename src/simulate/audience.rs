@@ -171,13 +171,19 @@ impl Audience {
         }
         sleep(AFTERWARDS).await;
         self.following.shutdown().await;
+        let due: Vec<usize> = rows.iter().map(Rows::count).collect();
+        if self.verify {
+            // More may have been noticed since, and have been told.
+            rows = feed::read(&self.line, rows.iter().map(|rows| rows.from).collect()).await?;
+        }
         let begun = self.line.begun;
         let mut latency = Latency::of(&rows, sent);
         for (transport, record) in &self.records {
             let told = record.take();
             heard.count(*transport, &told, begun);
-            if let Some(expected) = rows.iter().find(|rows| Some(rows.from) == told.start) {
-                heard.judge(&expected.cursors(), &told);
+            let mut known = rows.iter().zip(&due);
+            if let Some((rows, due)) = known.find(|(rows, _)| Some(rows.from) == told.start) {
+                heard.judge(&rows.cursors(), *due, &told);
                 latency.add(&told, begun);
             }
         }
