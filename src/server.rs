@@ -272,7 +272,8 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         Some(refusals),
         graphql_limits(&config),
     )
-    .with_documents(documents);
+    .with_documents(documents)
+    .with_sharing(config.live.shared);
     let (open, mut all_closed) = mpsc::channel(1);
     let (goodbye, goodbyes) = watch::channel(false);
     let live = Arc::new(Live {

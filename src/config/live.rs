@@ -21,6 +21,8 @@ pub struct Live {
     pub ping_seconds: u32,
     /// How long a client may take to receive what is sent to it, in seconds; then it is dropped with 1013.
     pub patience_seconds: u32,
+    /// Whether subscriptions that ask the same, of readers who may see the same, are run once for all of them.
+    pub shared: bool,
 }
 
 impl Default for Live {
@@ -32,6 +34,7 @@ impl Default for Live {
             init_seconds: 10,
             ping_seconds: 25,
             patience_seconds: 30,
+            shared: true,
         }
     }
 }

@@ -55,11 +55,13 @@ pub enum FeedError {
 pub struct Follow {
     /// The seq after which to start; from now when absent. One ahead of this node waits until the node is there.
     pub after: Option<i64>,
+    /// The seq with which the stream ends, which was committed; never when absent.
+    pub until: Option<i64>,
     /// What is sent: of what the viewer may see, what it asks for.
     pub filter: Filter,
 }
 
-/// The stream of a subscriber. It ends when the tail ends.
+/// The stream of a subscriber. It ends where it is to, or when the tail ends.
 ///
 /// # Errors
 /// When the cursor is older than the history, or the database cannot be asked.
@@ -83,13 +85,16 @@ pub async fn follow(
     };
     let heartbeat = tail.settings().heartbeat;
     Ok(stream! {
-        let Some(mut live) = joined else { return };
+        let mut live = joined;
+        if follow.until.is_none() && live.is_none() {
+            return;
+        }
         if follow.after.is_none() {
             // From now: its cursor, so that whoever is cut off before the first activity can come back without loss.
             yield Event::Heartbeat(last);
         }
         loop {
-            let through = tail.tip();
+            let through = follow.until.unwrap_or_else(|| tail.tip());
             while last < through {
                 match backlog(&readers, &follow, last, through).await {
                     Ok((_, earliest)) if earliest > last => {
@@ -110,10 +115,11 @@ pub async fn follow(
                     }
                 }
             }
+            let (None, Some(receiver)) = (follow.until, &mut live) else { return };
             // Counted from the last frame sent, not from the last row seen: what does not fit must not hold it back.
             let mut quiet_until = Instant::now() + heartbeat;
             loop {
-                match tokio::time::timeout_at(quiet_until, live.recv()).await {
+                match tokio::time::timeout_at(quiet_until, receiver.recv()).await {
                     Ok(Ok(row)) if row.seq <= last => continue,
                     Ok(Ok(row)) => {
                         last = row.seq;
@@ -129,8 +135,10 @@ pub async fn follow(
                 quiet_until = Instant::now() + heartbeat;
             }
             // What was left in the buffer when the tail ended is not told: the client comes back for it.
-            let Some(again) = tail.join() else { return };
-            live = again;
+            live = tail.join();
+            if live.is_none() {
+                return;
+            }
         }
     })
 }

@@ -29,6 +29,7 @@ mod request;
 mod response;
 mod schema;
 pub mod selection;
+pub mod shared;
 mod slot;
 pub mod subscription;
 mod text;

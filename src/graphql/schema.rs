@@ -16,6 +16,7 @@ use super::limits::{self, Limit, Limits, Shape};
 use super::mutation::Mutation;
 use super::query::Query;
 use super::response::{propagate, refusal};
+use super::shared::Questions;
 use super::subscription::Subscription;
 use super::variables;
 use crate::domain::operator::Operator;
@@ -43,6 +44,8 @@ pub struct Schema {
     measuring: Inner,
     documents: Documents,
     limits: Limits,
+    /// What several follow at once; `None` where each is run by itself.
+    questions: Option<Questions>,
 }
 
 impl std::fmt::Debug for Schema {
@@ -91,7 +94,25 @@ impl Schema {
                 .finish(),
             documents: Documents::registered(REGISTERED),
             limits,
+            questions: Some(Questions::default()),
         }
+    }
+
+    /// The same, which runs each live subscription by itself unless they are `shared`.
+    #[must_use]
+    pub fn with_sharing(self, is_shared: bool) -> Self {
+        let questions = is_shared.then(Questions::default);
+        Self { questions, ..self }
+    }
+
+    pub(super) fn questions(&self) -> Option<&Questions> {
+        self.questions.as_ref()
+    }
+
+    /// Whether answers say what they cost: each for itself.
+    pub(super) fn tells_usage(&self, request: &Request) -> bool {
+        let shape = shape_of(request).unwrap_or_default();
+        self.limits.show_usage || shape.asks_usage || request.extensions.contains_key("usage")
     }
 
     /// The same with other documents that can be named.
@@ -282,16 +303,16 @@ fn shape_of(request: &Request) -> Option<Shape> {
     shape.downcast_ref().copied()
 }
 
-/// What is kept of a request that runs, to find out what it costs.
-#[derive(Clone)]
-struct Asked {
+/// What is kept of a request that runs, to find out what it costs or to run it again.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
     document: String,
     operation_name: Option<String>,
     variables: async_graphql::Variables,
 }
 
 impl Asked {
-    fn of(request: &Request) -> Self {
+    pub(super) fn of(request: &Request) -> Self {
         Self {
             document: request.query.clone(),
             operation_name: request.operation_name.clone(),
@@ -299,7 +320,7 @@ impl Asked {
         }
     }
 
-    fn request(self) -> Request {
+    pub(super) fn request(self) -> Request {
         let request = Request::new(self.document).variables(self.variables);
         match self.operation_name {
             Some(name) => request.operation_name(name),

@@ -1,9 +1,8 @@
 //! The root of subscriptions. Each event plans and fetches what is selected below it, as a query does.
 
+mod position;
 mod state;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_graphql::{Context, ID, Subscription};
@@ -26,40 +25,12 @@ use crate::domain::activity::filter::Filter;
 use crate::feed::{self, Event, FeedError, Follow, Tail};
 use state::Standing;
 
+pub use position::Position;
+
 /// The pause before an event that could not be read is tried again.
 const BACKOFF: Duration = Duration::from_millis(500);
 /// How often in a row a read may take too long.
 const SLOW: u32 = 5;
-
-/// Where the feed of a subscription stands, for a transport that resumes by itself: it goes with the request.
-#[derive(Clone, Debug)]
-pub struct Position {
-    after: Option<String>,
-    reached: Arc<AtomicI64>,
-}
-
-impl Position {
-    /// No event was told yet.
-    const NOWHERE: i64 = -1;
-
-    /// One that goes on after this cursor, whatever `after` the operation says; where it says without one.
-    pub fn after(cursor: Option<String>) -> Self {
-        Self {
-            after: cursor,
-            reached: Arc::new(AtomicI64::new(Self::NOWHERE)),
-        }
-    }
-
-    /// The cursor of the event that was told last.
-    pub fn cursor(&self) -> Option<String> {
-        let seq = self.reached.load(Ordering::Relaxed);
-        (seq >= 0).then(|| cursor::feed(seq))
-    }
-
-    fn reach(&self, seq: i64) {
-        self.reached.store(seq, Ordering::Relaxed);
-    }
-}
 
 /// One step of a live feed.
 #[derive(async_graphql::SimpleObject)]
@@ -163,12 +134,22 @@ async fn follow<'ctx>(
     filter: Filter,
 ) -> Result<impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx, Fault> {
     let position: Option<&Position> = context.data_opt();
-    let resumed = position.and_then(|position| position.after.clone());
-    let after = resumed.or(after);
+    let after = match position {
+        Some(position) => position.begins(after),
+        None => after,
+    };
     let after = after.as_deref().map(cursor::decode_feed).transpose()?;
+    if let (Some(position), Some(after)) = (position, after) {
+        position.stand(after);
+    }
+    let until = position.and_then(Position::until);
     let tail = tail_of(context)?;
     let loader = Loader::of(context)?;
-    let wanted = Follow { after, filter };
+    let wanted = Follow {
+        after,
+        until,
+        filter,
+    };
     let mut patience = Patience::default();
     let events = loop {
         let events = feed::follow(loader.database.clone(), tail.clone(), wanted.clone());
@@ -222,6 +203,12 @@ fn told<'ctx>(
                 return;
             }
         }
+        // What fitted up to the end was told.
+        if let Some(position) = context.data_opt::<Position>()
+            && let Some(until) = position.until()
+        {
+            position.stand(until);
+        }
     }
 }
 
@@ -256,7 +243,7 @@ async fn step(context: &Context<'_>, event: &Event) -> Result<ActivityEvent, Fau
         }
     }
     if let Some(position) = context.data_opt::<Position>() {
-        position.reach(seq);
+        position.reach(seq, row.is_none());
     }
     Ok(ActivityEvent {
         cursor: cursor::feed(seq),

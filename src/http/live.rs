@@ -3,6 +3,7 @@
 
 pub(super) mod body;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use super::reader::{Reader, Readers};
 use crate::domain::scope::Viewer;
 use crate::graphql::error::{self, Fault};
+use crate::graphql::shared::Told;
 use crate::graphql::{self, Position, Schema};
 
 /// The terms of a live connection.
@@ -58,8 +60,9 @@ pub(super) enum End {
 /// One result of an operation.
 #[derive(Debug)]
 pub(super) struct Step {
-    response: Response,
-    cursor: Option<String>,
+    told: Told,
+    /// Whether its client may know where the feed stands.
+    has_cursor: bool,
 }
 
 /// The results of an operation, in order.
@@ -74,17 +77,11 @@ impl Live {
         viewer: Viewer,
         position: Option<Position>,
     ) -> Steps {
-        let request = match &position {
-            Some(position) => request.data(position.clone()),
-            None => request,
-        };
-        let id = Uuid::new_v4();
-        let steps = self.schema.execute_stream(request, viewer, id);
-        let step = move |response| Step {
-            response,
-            cursor: position.as_ref().and_then(Position::cursor),
-        };
-        steps.map(step).boxed()
+        let has_cursor = position.is_some();
+        let told = self
+            .schema
+            .follow(request, viewer, position.unwrap_or_default());
+        told.map(move |told| Step { told, has_cursor }).boxed()
     }
 
     /// Until the connection of this reader has to end.
@@ -108,39 +105,45 @@ impl Step {
     pub(super) fn refused(fault: &Fault) -> Self {
         let mut response = Response::from_errors(vec![fault.to_server_error()]);
         error::complete(&mut response.errors, Uuid::new_v4());
-        Self {
-            response,
-            cursor: None,
-        }
+        Self::of(response)
     }
 
     /// A result.
-    #[cfg(test)]
     pub(super) fn of(response: Response) -> Self {
         Self {
-            response,
-            cursor: None,
+            told: Told::Own(Box::new(response), None),
+            has_cursor: false,
         }
     }
 
     /// Where the feed stands with it, for a transport that resumes by itself.
     pub(super) fn cursor(&self) -> Option<&str> {
-        self.cursor.as_deref()
+        let cursor = match &self.told {
+            Told::Own(_, cursor) => cursor.as_deref(),
+            Told::Shared(event) => Some(event.cursor.as_str()),
+        };
+        cursor.filter(|_| self.has_cursor)
     }
 
     /// The result as JSON.
-    pub(super) fn payload(&self) -> String {
-        graphql::to_json(&self.response)
+    pub(super) fn payload(&self) -> Cow<'_, str> {
+        match &self.told {
+            Told::Own(response, _) => Cow::Owned(graphql::to_json(response)),
+            Told::Shared(event) => Cow::Borrowed(&event.payload),
+        }
     }
 
     /// The errors as JSON.
     pub(super) fn errors(&self) -> String {
-        // They hold texts, numbers and lists of both, so this cannot fail.
-        serde_json::to_string(&self.response.errors).unwrap_or_default()
+        match &self.told {
+            // They hold texts, numbers and lists of both, so this cannot fail.
+            Told::Own(response, _) => serde_json::to_string(&response.errors).unwrap_or_default(),
+            Told::Shared(_) => "[]".to_owned(),
+        }
     }
 
     /// Whether errors are all there is: nothing was run.
     pub(super) fn is_refused(&self) -> bool {
-        graphql::is_refused(&self.response)
+        matches!(&self.told, Told::Own(response, _) if graphql::is_refused(response))
     }
 }

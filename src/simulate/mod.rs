@@ -2,12 +2,13 @@
 //! Speaks only the platforms' words, in models of its own: it imports neither `domain` nor `ingest`.
 //!
 //! ```text
-//! seed ─► estate ─► story ─► call (spoil) ─► disorder ─► send ─► report
+//! seed ─► estate ─► story ─► call (spoil) ─► disorder ─► send ─► report ◄─ audience (--subscribers)
 //!            └────► places.toml                 record ◄──┘ (and back: --replay)
 //! ```
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod audience;
 mod background;
 mod call;
 mod credential;
@@ -20,6 +21,7 @@ mod places;
 mod record;
 mod report;
 mod send;
+mod sent;
 #[cfg(test)]
 mod shape;
 mod sign;
@@ -53,6 +55,9 @@ pub struct SimulateArgs {
     /// Events per second; without it as fast as they are answered.
     #[arg(long, value_name = "R", value_parser = rate)]
     pub rate: Option<f64>,
+    /// Tell so many events as make this many seconds at the given rate, instead of --events.
+    #[arg(long, value_name = "SECONDS", requires = "rate", conflicts_with = "events", value_parser = clap::value_parser!(u32).range(1..))]
+    pub duration: Option<u32>,
     /// Calls under way at once.
     #[arg(long, value_name = "C", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
@@ -101,9 +106,22 @@ pub struct SimulateArgs {
     /// With --replay: keep each call's recorded X-Timestamp, as a platform that repeats a call may.
     #[arg(long, requires = "replay")]
     pub same_timestamps: bool,
+    /// Who follows meanwhile.
+    #[command(flatten)]
+    pub audience: audience::AudienceArgs,
     /// Print the summary as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+impl SimulateArgs {
+    /// How many different events to tell.
+    fn count(&self) -> usize {
+        match (self.duration, self.rate) {
+            (Some(seconds), Some(rate)) => (f64::from(seconds) * rate).ceil().max(1.0) as usize,
+            _ => self.events as usize,
+        }
+    }
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -120,10 +138,12 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Sends what `args` ask for and prints a summary. Fails when an answer is unexplained, or when a call got none.
+/// Sends what `args` ask for and prints a summary. Fails when an answer is unexplained, when a call got none, or when a
+/// subscriber was told something else than the feed.
 ///
 /// # Errors
-/// When nothing can be sent: no credentials, no such record, an address where no caretaker is ready.
+/// When nothing can be sent: no credentials, no such record, an address where no caretaker is ready, subscriptions that
+/// cannot be opened.
 pub async fn run(args: SimulateArgs) -> anyhow::Result<ExitCode> {
     let given = credential::Given {
         matrix_username: args.matrix_username.clone(),
@@ -157,7 +177,12 @@ pub async fn run(args: SimulateArgs) -> anyhow::Result<ExitCode> {
         concurrency,
         rate: args.rate,
     };
-    let report = send::all(server, calls, pace, record, progress).await;
+    let audience = audience::Audience::gather(&args.audience, &args.against).await?;
+    let sent = server.sent();
+    let mut report = send::all(server, calls, pace, record, progress).await;
+    if let Some(audience) = audience {
+        report.heard = Some(audience.conclude(&sent).await?);
+    }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -172,7 +197,7 @@ pub async fn run(args: SimulateArgs) -> anyhow::Result<ExitCode> {
 
 /// The history of `args` as calls; its places are written on the way.
 fn tell(args: &SimulateArgs, now: DateTime<Utc>) -> anyhow::Result<Vec<call::Call>> {
-    let count = args.events as usize;
+    let count = args.count();
     let estate = estate::draw(args.seed, count);
     let places = args
         .places

@@ -1,6 +1,6 @@
 //! What was sent and how it was answered: the count, its verdict, and its form for machines. People read `summary`.
 
-use super::call::Call;
+use super::{audience::Heard, call::Call};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -92,6 +92,8 @@ pub(super) struct Report {
     pub(super) events_per_second: f64,
     pub(super) p50_milliseconds: f64,
     pub(super) p99_milliseconds: f64,
+    /// What those heard who followed; null where nobody did.
+    pub(super) heard: Option<Heard>,
     #[serde(skip)]
     latencies: Vec<Duration>,
     #[serde(skip)]
@@ -169,9 +171,10 @@ impl Report {
             .map_or(0.0, |latency| latency.as_secs_f64() * 1_000.0)
     }
 
-    /// Everything was sent and every answer was the right one.
+    /// Everything was sent, every answer was the right one, and who followed was told what the feed holds.
     pub(super) fn is_clean(&self) -> bool {
-        self.unexplained == 0 && self.failed == 0 && self.not_sent == 0
+        let is_heard = self.heard.as_ref().is_none_or(Heard::is_clean);
+        self.unexplained == 0 && self.failed == 0 && self.not_sent == 0 && is_heard
     }
 }
 

@@ -7,6 +7,7 @@ use super::{
     operation::Operation,
     record::Record,
     report::{Answer, Outcome, Report},
+    sent::Sent,
     sign,
 };
 use anyhow::{Context, anyhow, bail};
@@ -44,6 +45,7 @@ pub(super) struct Server {
     /// The same without a user and password, to be shown.
     shown: String,
     credentials: Credentials,
+    sent: Arc<Sent>,
 }
 
 impl Server {
@@ -81,7 +83,13 @@ impl Server {
             against: against.trim_end_matches('/').to_owned(),
             shown: shown.as_str().trim_end_matches('/').to_owned(),
             credentials,
+            sent: Arc::default(),
         })
+    }
+
+    /// When which call was sent.
+    pub(super) fn sent(&self) -> Arc<Sent> {
+        Arc::clone(&self.sent)
     }
 
     /// Where it is, to be shown.
@@ -138,6 +146,7 @@ impl Server {
                 .header("X-Timestamp", &at);
             stamp = Some(at);
         }
+        self.sent.note(&call.body);
         let begun = Instant::now();
         let response = request.body(call.body.clone()).send().await?;
         let status = response.status();

@@ -65,6 +65,10 @@ impl fmt::Display for Report {
             out,
             "{:.0} events/s over {:.2} s, latency p50 {:.1} ms, p99 {:.1} ms",
             self.events_per_second, self.seconds, self.p50_milliseconds, self.p99_milliseconds
-        )
+        )?;
+        match &self.heard {
+            Some(heard) => write!(out, "\n{heard}"),
+            None => Ok(()),
+        }
     }
 }

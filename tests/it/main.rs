@@ -51,6 +51,7 @@ mod refusal;
 mod replay;
 mod scope;
 mod search;
+mod shared;
 mod simulate;
 mod sla;
 mod socket;
@@ -108,6 +109,7 @@ fn main() -> ExitCode {
         ("replay", replay::tests()),
         ("scope", scope::tests()),
         ("search", search::tests()),
+        ("shared", shared::tests()),
         ("simulate", simulate::tests()),
         ("sla", sla::tests()),
         ("socket", socket::tests()),

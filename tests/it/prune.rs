@@ -254,6 +254,7 @@ async fn a_backlog_that_is_pruned_while_it_is_read_ends_with_a_word_and_no_gap(
     };
     let (tail, _tailing) = Tail::start(database.feed.clone(), wakes, settings).await?;
     let question = Follow {
+        until: None,
         after: Some(0),
         filter: Filter::everything(),
     };

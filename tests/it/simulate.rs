@@ -18,6 +18,7 @@ pub fn tests() -> Vec<Case> {
     tests.extend(on_each_engine![
         a_server_that_is_not_ready_is_told_nothing,
         names_of_another_seed_are_replaced_and_that_is_said,
+        subscribers_over_all_transports_are_held_against_the_feed,
     ]);
     tests
 }
@@ -131,5 +132,78 @@ async fn names_of_another_seed_are_replaced_and_that_is_said(
         let note = "data/places.toml held the names of another estate";
         assert_eq!(said.contains(note), is_said, "{said}");
     }
+    server.kill().await
+}
+
+async fn subscribers_over_all_transports_are_held_against_the_feed(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = Process::start(&database).await?;
+    let simulate = async |more: &[&str]| {
+        let output = command(database.folder())
+            .args([
+                "simulate",
+                "--json",
+                "--batch",
+                "3",
+                "--against",
+                &server.base,
+            ])
+            .args(more)
+            .output()
+            .await?;
+        assert!(output.status.success(), "{output:?}");
+        anyhow::Ok(serde_json::from_slice::<Value>(&output.stdout)?)
+    };
+    let pid = std::process::id().to_string();
+    let several = [
+        "--events",
+        "40",
+        "--subscribers",
+        "9",
+        "--verify",
+        "--server-pid",
+        &pid,
+    ];
+    let heard = simulate(&several).await?["heard"].take();
+    assert_eq!(
+        heard["subscribed"],
+        serde_json::json!({"ws": 3, "sse": 3, "multipart": 3})
+    );
+    assert!(heard["idleBytes"].is_number(), "{heard}");
+    let found = &heard["verified"];
+    let expected = found["expected"].as_u64().unwrap();
+    assert!(expected >= 9 * 30 && heard["frames"] == expected, "{heard}");
+    for fault in ["missing", "repeated", "disordered", "unknown"] {
+        assert_eq!(found[fault], 0, "{heard}");
+    }
+    assert!(found["timed"].as_u64().unwrap() > expected / 2, "{heard}");
+    assert!(found["p99Milliseconds"].as_f64().unwrap() > 0.0, "{heard}");
+    // A duration is so many events at the rate.
+    let paced = [
+        "--rate",
+        "40",
+        "--duration",
+        "1",
+        "--seed",
+        "2",
+        "--subscribers",
+        "1",
+        "--transports",
+        "sse",
+    ];
+    let summary = simulate(&paced).await?;
+    let sent = summary["sent"].as_object().unwrap().values();
+    assert_eq!(
+        sent.map(|sent| sent["events"].as_u64().unwrap())
+            .sum::<u64>(),
+        40
+    );
+    let heard = &summary["heard"];
+    assert_eq!(heard["subscribed"], serde_json::json!({"sse": 1}));
+    assert!(
+        heard["verified"].is_null() && heard["idleBytes"].is_null(),
+        "{heard}"
+    );
     server.kill().await
 }

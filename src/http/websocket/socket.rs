@@ -1,5 +1,5 @@
-//! The life of one socket: hears, judges, runs, tells, pings, and ends. One message is under way at a time; while the
-//! client does not take it nothing else is heard or asked for, so a slow client costs no memory.
+//! The life of one socket: hears, judges, runs, tells, pings, and ends. Results that come close together are written as
+//! one; while the client does not take them nothing else is heard or asked for, so a slow client costs little memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,9 @@ use axum::extract::ws::{CloseFrame, Message};
 use futures_util::future::BoxFuture;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::task::yield_now;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
+use tokio::time::{
+    Instant, Interval, MissedTickBehavior, interval_at, sleep, sleep_until, timeout,
+};
 use tungstenite::Error;
 
 use super::operations::Operations;
@@ -24,6 +26,11 @@ const GOODBYE: Duration = Duration::from_secs(1);
 const UNANSWERED: u32 = 2;
 /// After so many messages in a row other sockets have their turn.
 const BURST: u32 = 32;
+/// How long after results were written the next ones are, at the earliest: a busy feed costs a write each time, not one
+/// for each event. What comes after a silence is written at once.
+const GAP: Duration = Duration::from_millis(15);
+/// So many bytes are written without waiting for more.
+const MOST_KEPT: usize = 16 * 1024;
 
 /// What one socket consists of, but for the wire.
 pub(super) struct Socket {
@@ -37,6 +44,7 @@ pub(super) struct Socket {
     pulse: Pulse,
     pings: Interval,
     burst: u32,
+    kept: Kept,
 }
 
 /// How it ended.
@@ -66,6 +74,7 @@ impl Socket {
             seat: Seat::Empty,
             pulse: Pulse::default(),
             burst: 0,
+            kept: Kept::default(),
             live,
             shown,
             pings,
@@ -97,6 +106,7 @@ impl Socket {
         Input: Stream<Item = Result<Message, axum::Error>> + Unpin,
         Out: Sink<Message, Error = axum::Error> + Unpin,
     {
+        let due = self.kept.due();
         let message = tokio::select! {
             close = &mut self.over => return Err(close.into()),
             message = input.next() => {
@@ -111,7 +121,19 @@ impl Socket {
                 self.over = Box::pin(seated(Arc::clone(&self.live), self.seat.sitter()?.reader.clone()));
                 Message::Text(Told::Ack.text().into())
             }
-            told = self.operations.next() => Message::Text(told?.text().into()),
+            told = self.operations.next() => {
+                let text = told?.text();
+                if self.kept.keeps(text.len(), Instant::now()) {
+                    let fed = out.feed(Message::Text(text.into()));
+                    within(fed, self.live.terms.patience, &mut self.over).await?;
+                    return self.rest().await;
+                }
+                Message::Text(text.into())
+            }
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                self.kept.written(Instant::now());
+                return within(out.flush(), self.live.terms.patience, &mut self.over).await;
+            }
             _ = self.pings.tick() => {
                 if self.pulse.is_gone() {
                     return Err(Ended::Gone);
@@ -119,7 +141,13 @@ impl Socket {
                 Message::Ping(Bytes::new())
             }
         };
-        send(out, message, self.live.terms.patience, &mut self.over).await?;
+        self.kept.written(Instant::now());
+        within(out.send(message), self.live.terms.patience, &mut self.over).await?;
+        self.rest().await
+    }
+
+    /// Others have their turn after a while.
+    async fn rest(&mut self) -> Result<(), Ended> {
         self.burst = (self.burst + 1) % BURST;
         if self.burst == 0 {
             yield_now().await;
@@ -178,23 +206,54 @@ impl Socket {
     }
 }
 
-/// Sends a message, for as long as the client may take for it. A client that takes nothing keeps nothing open.
-async fn send<Out>(
-    out: &mut Out,
-    message: Message,
+/// Writes, for as long as the client may take for it. A client that takes nothing keeps nothing open.
+async fn within(
+    writing: impl Future<Output = Result<(), axum::Error>>,
     patience: Duration,
     over: &mut BoxFuture<'static, Close>,
-) -> Result<(), Ended>
-where
-    Out: Sink<Message, Error = axum::Error> + Unpin,
-{
+) -> Result<(), Ended> {
     tokio::select! {
-        sent = timeout(patience, out.send(message)) => match sent {
+        written = timeout(patience, writing) => match written {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_gone)) => Err(Ended::Gone),
             Err(_stalled) => Err(Close::TryAgain("Messages are taken too slowly".to_owned()).into()),
         },
         close = over => Err(close.into()),
+    }
+}
+
+/// Results that were not written yet.
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: usize,
+    /// When the last ones were.
+    written: Option<Instant>,
+}
+
+impl Kept {
+    /// Whether one more result of so many bytes is kept as well, to be written with others.
+    fn keeps(&mut self, bytes: usize, now: Instant) -> bool {
+        let is_soon = self.written.is_some_and(|written| now < written + GAP);
+        if !is_soon || self.bytes + bytes > MOST_KEPT {
+            return false;
+        }
+        self.bytes += bytes;
+        true
+    }
+
+    /// When what is kept has to be written.
+    fn due(&self) -> Option<Instant> {
+        self.written
+            .filter(|_| self.bytes > 0)
+            .map(|written| written + GAP)
+    }
+
+    /// All is written now.
+    fn written(&mut self, now: Instant) {
+        *self = Self {
+            bytes: 0,
+            written: Some(now),
+        };
     }
 }
 
@@ -306,13 +365,13 @@ mod tests {
     async fn a_client_that_takes_nothing_is_to_come_back_later_unless_it_has_to_go_anyway() {
         let message = || Message::Ping(Bytes::new());
         let mut over: BoxFuture<'static, Close> = Box::pin(pending());
-        let ended = send(&mut Stuck, message(), Duration::from_millis(1), &mut over).await;
+        let ended = within(Stuck.send(message()), Duration::from_millis(1), &mut over).await;
         let Err(Ended::Closed(close)) = ended else {
             panic!("{ended:?}");
         };
         assert_eq!(close.code(), 1013);
         let mut over: BoxFuture<'static, Close> = Box::pin(ready(Close::Restart));
-        let ended = send(&mut Stuck, message(), Duration::from_secs(600), &mut over).await;
+        let ended = within(Stuck.send(message()), Duration::from_secs(600), &mut over).await;
         assert_eq!(ended, Err(Ended::Closed(Close::Restart)));
     }
 
@@ -325,5 +384,20 @@ mod tests {
         assert!(!pulse.is_gone());
         assert!(!pulse.is_gone());
         assert!(pulse.is_gone());
+    }
+
+    #[test]
+    fn what_comes_close_together_is_written_together_and_a_lone_result_at_once() {
+        let (mut kept, begun) = (Kept::default(), Instant::now());
+        assert!(!kept.keeps(100, begun) && kept.due().is_none());
+        kept.written(begun);
+        assert!(kept.due().is_none());
+        let soon = begun + GAP / 3;
+        assert!(kept.keeps(100, soon) && kept.keeps(100, soon));
+        assert_eq!(kept.due(), Some(begun + GAP));
+        assert!(!kept.keeps(MOST_KEPT, soon), "too much is kept");
+        kept.written(begun + GAP);
+        let late = begun + GAP + GAP;
+        assert!(!kept.keeps(100, late) && kept.due().is_none());
     }
 }

@@ -1,0 +1,171 @@
+//! Identical live subscriptions are run once for all who ask: each event is read and written out once, however many
+//! screens show it.
+//!
+//! ```text
+//!  first to ask ─► runs by itself
+//!  all others   ─► join ─► their own stretch up to where the question stands ─► what is told to all, from there on
+//!                   ▲                                                                  │ lagged
+//!                   └──────────────────────────────────────────────────────────────────┘
+//! ```
+//! What a subscriber asks alone (its backlog, a question that nobody else asks, whatever fails) it runs by itself, as if
+//! nothing were shared; so sharing can only take work away.
+
+mod key;
+mod question;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use async_graphql::{Request, Response, Value};
+use async_stream::stream;
+use futures_util::stream::{BoxStream, Stream, StreamExt};
+use tokio::sync::broadcast::error::RecvError;
+use uuid::Uuid;
+
+use super::schema::{Asked, Schema};
+use super::subscription::Position;
+use crate::domain::scope::Viewer;
+use key::Key;
+use question::Question;
+
+pub use question::Event;
+
+/// One result of an operation.
+#[derive(Debug)]
+pub enum Told {
+    /// Of its own execution; with the cursor of the feed, where it follows one.
+    Own(Box<Response>, Option<String>),
+    /// Of one execution for all who ask the same.
+    Shared(Arc<Event>),
+}
+
+/// The questions that are asked now.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Questions(Arc<Mutex<HashMap<Arc<Key>, Weak<Question>>>>);
+
+impl Questions {
+    /// The question that a request asks, unless nobody else does: the first to ask gets it as well, and runs by itself.
+    fn ask(&self, key: Key, asked: Asked) -> (Arc<Question>, bool) {
+        let mut questions = self.lock();
+        if let Some(question) = questions.get(&key).and_then(Weak::upgrade) {
+            return (question, false);
+        }
+        let key = Arc::new(key);
+        let question = Arc::new(Question::new(self.clone(), Arc::clone(&key), asked));
+        questions.insert(key, Arc::downgrade(&question));
+        (question, true)
+    }
+
+    /// Nobody asks it any more.
+    fn forget(&self, key: &Key) {
+        let mut questions = self.lock();
+        // Somebody may have asked it anew meanwhile.
+        if questions
+            .get(key)
+            .is_some_and(|question| question.strong_count() == 0)
+        {
+            questions.remove(key);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<Key>, Weak<Question>>> {
+        // What a panic left behind is a whole map all the same.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Schema {
+    /// Runs a request for a viewer: a subscription as long as it lasts, anything else once. What others ask as well is
+    /// run once for all of them. The feed begins at `position`, which then stands for nothing more.
+    pub fn follow(
+        &self,
+        mut request: Request,
+        viewer: Viewer,
+        position: Position,
+    ) -> BoxStream<'static, Told> {
+        let key = self
+            .questions()
+            .filter(|_| self.admit(&mut request).is_ok());
+        let key = key.and_then(|questions| {
+            let tells_usage = self.tells_usage(&request);
+            let key = key::of(&mut request, &viewer).filter(|_| !tells_usage)?;
+            Some(questions.ask(key, Asked::of(&request)))
+        });
+        match key {
+            Some((question, false)) => {
+                let request = Box::new(request);
+                together(self.clone(), question, request, viewer, position).boxed()
+            }
+            Some((question, true)) => {
+                let own = self.alone(request, viewer, position);
+                own.map(move |told| {
+                    // For as long as it is asked by one, the next one finds it.
+                    let _ = &question;
+                    told
+                })
+                .boxed()
+            }
+            None => self.alone(request, viewer, position),
+        }
+    }
+
+    /// Runs a request for one viewer.
+    fn alone(
+        &self,
+        request: Request,
+        viewer: Viewer,
+        position: Position,
+    ) -> BoxStream<'static, Told> {
+        let request = request.data(position.clone());
+        let responses = self.execute_stream(request, viewer, Uuid::new_v4());
+        responses
+            .map(move |response| Told::Own(Box::new(response), position.cursor()))
+            .boxed()
+    }
+}
+
+/// One subscriber's stream of a question that others ask too.
+fn together(
+    schema: Schema,
+    question: Arc<Question>,
+    request: Box<Request>,
+    viewer: Viewer,
+    position: Position,
+) -> impl Stream<Item = Told> {
+    stream! {
+        let mut request = Some(request);
+        // Where it stands; as asked in the beginning.
+        let mut last = None;
+        while let Some((mut events, joined)) = question.join(&schema, &viewer).await {
+            let stretch = position.stretch(last, Some(joined));
+            let asked = request.take().map_or_else(|| question.request(), |request| *request);
+            let mut own = schema.alone(asked, viewer.clone(), stretch.clone());
+            while let Some(told) = own.next().await {
+                let is_fault = matches!(&told, Told::Own(response, _) if response.data == Value::Null);
+                yield told;
+                if is_fault {
+                    return;
+                }
+            }
+            drop(own);
+            let Some(mut stands) = stretch.stands() else { return };
+            loop {
+                match events.recv().await {
+                    Ok(event) if event.is_news_after(stands) => {
+                        stands = event.seq;
+                        yield Told::Shared(event);
+                    }
+                    Ok(_) => {}
+                    // It reads what it missed by itself; so it does where the question cannot be run for all.
+                    Err(RecvError::Lagged(_) | RecvError::Closed) => break,
+                }
+            }
+            last = Some(stands);
+        }
+        let request = request.map_or_else(|| question.request(), |request| *request);
+        let mut own = schema.alone(request, viewer, position.stretch(last, None));
+        while let Some(told) = own.next().await {
+            yield told;
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! Subscriptions that ask the same are run once for all of them, and each subscriber is told what it would be told alone.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use caretaker::domain::database::Database;
+use caretaker::domain::delivery::Delivery;
+use caretaker::domain::id::{self, SiteKey};
+use caretaker::domain::scope::{Claims, Scope, Viewer};
+use caretaker::domain::{batch, migrate};
+use caretaker::feed::{Settings, Tail};
+use caretaker::graphql::limits::Limits;
+use caretaker::graphql::shared::Told;
+use caretaker::graphql::{Position, Schema, request, to_json};
+use caretaker::ingest::matrix;
+use chrono::{DateTime, Utc};
+use entity::{Operation, Source};
+use futures_util::future::{join_all, try_join_all};
+use futures_util::stream::{BoxStream, StreamExt};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::support::case::on_each_engine;
+use crate::support::event::incident;
+use crate::support::{Case, TestDatabase};
+
+pub fn tests() -> Vec<Case> {
+    on_each_engine![
+        an_event_is_read_once_for_all_who_ask_the_same,
+        who_joins_amid_events_after_any_cursor_is_told_each_once_and_in_order,
+        who_does_not_listen_for_a_while_reads_what_it_missed_and_is_told_the_rest,
+        viewers_of_different_scopes_are_told_their_own,
+        who_begins_elsewhere_or_asks_otherwise_is_told_so,
+        what_is_told_ends_with_the_feed_for_all,
+    ]
+}
+
+const FOLLOW: &str = "subscription($after: String) { activity(after: $after) {
+    cursor activity { id building { name } zone { name } incident { name state zone { name } } }
+} }";
+const SHORT: &str =
+    "subscription($after: String) { activity(after: $after) { cursor activity { id } } }";
+
+/// How long what must come may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Heartbeats do not come while a case runs.
+const NEVER: Duration = Duration::from_secs(3600);
+
+type Stream = BoxStream<'static, Told>;
+
+/// A database and a schema on it that follows what is written.
+struct World {
+    database: Database,
+    schema: Schema,
+    wake: watch::Sender<()>,
+    statements: Arc<AtomicUsize>,
+    told: AtomicUsize,
+}
+
+impl World {
+    async fn open(test: &TestDatabase, is_shared: bool) -> anyhow::Result<Self> {
+        let mut database = Database::open(test.url(), 2).await?;
+        migrate::up(&database).await?;
+        let statements = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&statements);
+        database.readers.set_metric_callback(move |_| {
+            counter.fetch_add(1, Ordering::SeqCst);
+        });
+        let (wake, wakes) = watch::channel(());
+        let settings = Settings {
+            poll: NEVER,
+            buffer: 4096,
+            heartbeat: NEVER,
+        };
+        let (tail, _tailing) = Tail::start(database.feed.clone(), wakes, settings).await?;
+        let readers = database.readers.clone();
+        let schema = Schema::new(readers, Some(tail), None, None, None, Limits::default());
+        Ok(Self {
+            database,
+            schema: schema.with_sharing(is_shared),
+            wake,
+            statements,
+            told: AtomicUsize::new(0),
+        })
+    }
+
+    /// So many incidents are reported in a building, as one batch.
+    async fn report(&self, building: &str, count: usize) -> anyhow::Result<()> {
+        let first = self.told.fetch_add(count, Ordering::SeqCst);
+        let events: Vec<Value> = (first..first + count)
+            .map(|number| incident(building, number, number))
+            .collect();
+        let body = serde_json::to_vec(&json!(events))?;
+        let body_hash = format!("{:?}", id::activity(&body));
+        let content = matrix::decode(&body, now());
+        let delivery = Delivery {
+            id: id::delivery(Source::Matrix, Operation::Events, None, &body_hash),
+            source: Source::Matrix,
+            operation: Operation::Events,
+            credential: "test".to_owned(),
+            credential_position: 0,
+            signed_at: None,
+            body_hash,
+            body,
+            received_at: now(),
+            content: content.map_err(|unusable| anyhow::anyhow!("{unusable:?}"))?,
+        };
+        batch::write(&self.database, &[delivery], now()).await?;
+        self.wake.send_replace(());
+        Ok(())
+    }
+
+    fn follow(&self, document: &str, variables: Value, viewer: Viewer) -> Stream {
+        let request = request(document.to_owned(), None, variables);
+        self.schema.follow(request, viewer, Position::default())
+    }
+
+    /// Streams that ask the same from now on and have been told where that is.
+    async fn followers(&self, document: &str, count: usize) -> Vec<Stream> {
+        let streams = (0..count).map(|_| self.follow(document, json!({}), Viewer::open()));
+        let mut streams: Vec<Stream> = streams.collect();
+        for stream in &mut streams {
+            assert!(next(stream).await["activity"].is_null());
+        }
+        streams
+    }
+
+    /// What the query gives after a cursor.
+    async fn stored(&self, after: &str) -> Vec<String> {
+        let page = "query($after: String) { activities(after: $after, first: 100) {
+            nodes { cursor } pageInfo { hasNextPage endCursor } } }";
+        let (mut rows, mut after) = (Vec::new(), json!(after));
+        loop {
+            let request = request(page.to_owned(), None, json!({ "after": after }));
+            let id = uuid::Uuid::nil();
+            let response = self.schema.execute(request, Viewer::open(), id).await;
+            let page: Value = serde_json::from_str(&to_json(&response)).unwrap();
+            let page = &page["data"]["activities"];
+            let nodes = page["nodes"].as_array().unwrap();
+            rows.extend(nodes.iter().map(|node| text(&node["cursor"])));
+            if page["pageInfo"]["hasNextPage"] != true {
+                return rows;
+            }
+            after = page["pageInfo"]["endCursor"].clone();
+        }
+    }
+
+    async fn close(self) {
+        drop(self.schema);
+        self.database.close().await;
+    }
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_700_000_000, 0).unwrap()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+fn json_of(told: &Told) -> Value {
+    let payload = match told {
+        Told::Own(response, _) => to_json(response),
+        Told::Shared(event) => event.payload.clone(),
+    };
+    serde_json::from_str(&payload).unwrap()
+}
+
+async fn told(stream: &mut Stream) -> Told {
+    let told = timeout(PATIENCE, stream.next()).await;
+    told.expect("nothing is told").expect("the stream ended")
+}
+
+/// The next event.
+async fn next(stream: &mut Stream) -> Value {
+    let mut told = json_of(&told(stream).await);
+    assert!(told.get("errors").is_none(), "{told}");
+    told["data"]["activity"].take()
+}
+
+/// The cursors of the next activities.
+async fn rows(stream: &mut Stream, count: usize) -> Vec<String> {
+    let mut rows = Vec::new();
+    while rows.len() < count {
+        let event = next(stream).await;
+        if !event["activity"].is_null() {
+            rows.push(text(&event["cursor"]));
+        }
+    }
+    rows
+}
+
+/// How many statements it takes to tell so many the same event.
+async fn statements(test: &TestDatabase, count: usize, is_shared: bool) -> anyhow::Result<usize> {
+    let world = World::open(test, is_shared).await?;
+    let mut streams = world.followers(FOLLOW, count).await;
+    // All that has to be read to get there was.
+    world.report("b", 1).await?;
+    let first = join_all(streams.iter_mut().map(next)).await;
+    assert!(first.iter().all(|event| *event == first[0]), "{first:?}");
+    assert_eq!(
+        first[0]["activity"]["incident"]["state"], "OPEN",
+        "{first:?}"
+    );
+    let before = world.statements.load(Ordering::SeqCst);
+    world.report("b", 1).await?;
+    let second = join_all(streams.iter_mut().map(next)).await;
+    assert!(second.iter().all(|event| *event == second[0]), "{second:?}");
+    let taken = world.statements.load(Ordering::SeqCst) - before;
+    drop(streams);
+    world.close().await;
+    Ok(taken)
+}
+
+async fn an_event_is_read_once_for_all_who_ask_the_same(test: TestDatabase) -> anyhow::Result<()> {
+    let one = statements(&test, 1, true).await?;
+    assert!(one > 1, "{one}");
+    // The one who asked first reads by itself, and one reads for all the others.
+    assert_eq!(statements(&test, 2, true).await?, 2 * one);
+    assert_eq!(statements(&test, 20, true).await?, 2 * one);
+    assert_eq!(statements(&test, 20, false).await?, 20 * one);
+    Ok(())
+}
+
+async fn who_joins_amid_events_after_any_cursor_is_told_each_once_and_in_order(
+    test: TestDatabase,
+) -> anyhow::Result<()> {
+    let world = World::open(&test, true).await?;
+    let mut founders = world.followers(SHORT, 2).await;
+    world.report("b", 40).await?;
+    let known = rows(&mut founders[1], 40).await;
+    let writing = async {
+        for _ in 0..60 {
+            world.report("b", 3).await?;
+            tokio::task::yield_now().await;
+        }
+        anyhow::Ok(())
+    };
+    let reading = known.iter().enumerate().map(|(place, after)| {
+        let world = &world;
+        async move {
+            // One after another, so that they come in at any moment.
+            let mut after = after.clone();
+            let mut left = 40 - place - 1 + 180;
+            let mut seen = Vec::new();
+            while left > 0 {
+                let variables = json!({ "after": after });
+                let mut stream = world.follow(SHORT, variables, Viewer::open());
+                let taken = rows(&mut stream, left.min(7 + place)).await;
+                left -= taken.len();
+                after.clone_from(taken.last().unwrap());
+                seen.extend(taken);
+            }
+            anyhow::Ok(seen)
+        }
+    });
+    let ((), seen) = tokio::try_join!(writing, try_join_all(reading))?;
+    let stored = world.stored(&known[0]).await;
+    assert_eq!(stored.len(), 39 + 180);
+    for (place, seen) in seen.into_iter().enumerate() {
+        assert_eq!(seen, stored[place..], "{place}");
+    }
+    assert_eq!(rows(&mut founders[1], 180).await, stored[39..]);
+    drop(founders);
+    world.close().await;
+    Ok(())
+}
+
+async fn who_does_not_listen_for_a_while_reads_what_it_missed_and_is_told_the_rest(
+    test: TestDatabase,
+) -> anyhow::Result<()> {
+    let world = World::open(&test, true).await?;
+    let mut streams = world.followers(SHORT, 3).await;
+    world.report("b", 1).await?;
+    for stream in &mut streams {
+        rows(stream, 1).await;
+    }
+    let start = world.stored("YTE6MA").await.pop().unwrap();
+    let mut slow = streams.pop().unwrap();
+    // More than is kept for one who does not listen.
+    world.report("b", 400).await?;
+    let quick = rows(&mut streams[1], 400).await;
+    assert_eq!(quick, world.stored(&start).await);
+    let mut own = 0;
+    let mut missed = Vec::new();
+    while missed.len() < 400 {
+        let told = told(&mut slow).await;
+        own += usize::from(matches!(told, Told::Own(..)));
+        missed.push(text(&json_of(&told)["data"]["activity"]["cursor"]));
+    }
+    assert_eq!(missed, quick);
+    assert!(own > 0, "nothing was missed");
+    world.report("b", 1).await?;
+    let last = told(&mut slow).await;
+    assert!(matches!(last, Told::Shared(_)), "{last:?}");
+    drop((streams, slow));
+    world.close().await;
+    Ok(())
+}
+
+fn narrow(name: &str, building: &str) -> Viewer {
+    let buildings = [SiteKey::matrix(building).building()].into();
+    let claims = Claims {
+        buildings,
+        ..Claims::default()
+    };
+    Viewer {
+        name: name.to_owned(),
+        scope: Scope::Claims(claims.into()),
+        expires_at: None,
+    }
+}
+
+async fn viewers_of_different_scopes_are_told_their_own(test: TestDatabase) -> anyhow::Result<()> {
+    let world = World::open(&test, true).await?;
+    let viewers = |name: &str| {
+        [
+            narrow(name, "b1"),
+            narrow(name, "b2"),
+            Viewer {
+                scope: Scope::All,
+                ..Viewer::open()
+            },
+        ]
+    };
+    let mut streams = Vec::new();
+    for name in ["first", "second", "third"] {
+        for viewer in viewers(name) {
+            let mut stream = world.follow(FOLLOW, json!({}), viewer);
+            assert!(next(&mut stream).await["activity"].is_null());
+            streams.push(stream);
+        }
+    }
+    for _ in 0..5 {
+        world.report("b1", 1).await?;
+        world.report("b2", 1).await?;
+    }
+    let mut heard = Vec::new();
+    for (place, stream) in streams.iter_mut().enumerate() {
+        let count = if place % 3 == 2 { 10 } else { 5 };
+        let mut names = Vec::new();
+        let mut is_shared = false;
+        while names.len() < count {
+            let told = told(stream).await;
+            is_shared |= matches!(told, Told::Shared(_));
+            let activity = json_of(&told)["data"]["activity"]["activity"].take();
+            names.push(text(&activity["building"]["name"]));
+        }
+        assert_eq!(is_shared, place >= 3, "{place}");
+        heard.push(names.into_iter().collect::<HashSet<_>>());
+    }
+    let of = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    for (place, names) in heard.into_iter().enumerate() {
+        let expected: HashSet<String> = match place % 3 {
+            0 => of(&["b1"]),
+            1 => of(&["b2"]),
+            _ => of(&["b1", "b2"]),
+        };
+        assert_eq!(names, expected, "{place}");
+    }
+    drop(streams);
+    world.close().await;
+    Ok(())
+}
+
+async fn who_begins_elsewhere_or_asks_otherwise_is_told_so(
+    test: TestDatabase,
+) -> anyhow::Result<()> {
+    let world = World::open(&test, true).await?;
+    let mut streams = world.followers(SHORT, 2).await;
+    let odd = json!({"after": "nowhere"});
+    let mut refused = world.follow(SHORT, odd, Viewer::open());
+    let answer = json_of(&told(&mut refused).await);
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "CURSOR_INVALID");
+    assert!(refused.next().await.is_none());
+    world.report("b", 1).await?;
+    let cursor = rows(&mut streams[1], 1).await.remove(0);
+    // What is not asked for is not told, and the first of a question is none of another's.
+    let filtered =
+        "subscription($f: ActivityFilter) { activity(filter: $f) { cursor activity { id } } }";
+    let other = json!({"f": {"kind": {"eq": "TASK_CREATED"}}});
+    let fitting = json!({"f": {"kind": {"eq": "INCIDENT_REPORTED"}}});
+    let mut others = Vec::new();
+    for variables in [&other, &other, &fitting, &fitting] {
+        let mut stream = world.follow(filtered, variables.clone(), Viewer::open());
+        assert_eq!(next(&mut stream).await["cursor"], cursor.as_str());
+        others.push(stream);
+    }
+    world.report("b", 1).await?;
+    let cursor = rows(&mut streams[0], 2).await.remove(1);
+    for stream in &mut others[2..] {
+        assert_eq!(rows(stream, 1).await, [cursor.as_str()]);
+    }
+    for stream in &mut others[..2] {
+        let silence = timeout(Duration::from_millis(1), stream.next()).await;
+        assert!(silence.is_err(), "{silence:?}");
+    }
+    drop((streams, others));
+    world.close().await;
+    Ok(())
+}
+
+async fn what_is_told_ends_with_the_feed_for_all(test: TestDatabase) -> anyhow::Result<()> {
+    let world = World::open(&test, true).await?;
+    let mut streams = world.followers(SHORT, 4).await;
+    world.report("b", 1).await?;
+    for stream in &mut streams {
+        rows(stream, 1).await;
+    }
+    // The tail ends with whoever wakes it.
+    let World {
+        database,
+        schema,
+        wake,
+        ..
+    } = world;
+    drop(wake);
+    for stream in &mut streams {
+        assert!(timeout(PATIENCE, stream.next()).await?.is_none());
+    }
+    drop((streams, schema));
+    database.close().await;
+    Ok(())
+}
