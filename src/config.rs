@@ -85,6 +85,8 @@ pub struct Config {
     pub head_seconds: u32,
     /// How long the body of a call of a webhook or of `/graphql` may take to arrive, in seconds.
     pub body_seconds: u32,
+    /// How long a caller may take nothing at all of what is sent to it, in seconds; then its connection is cut off.
+    pub write_seconds: u32,
     /// How many connections each address that is listened on takes at once; further ones wait until one has ended. Live
     /// subscriptions count. The process needs as many file descriptors (`ulimit -n`).
     pub max_connections: usize,
@@ -270,6 +272,7 @@ impl Default for Config {
             log: "warn,caretaker=info".to_owned(),
             head_seconds: 30,
             body_seconds: 30,
+            write_seconds: 60,
             max_connections: 500,
             incoming_bytes: 64 * 1024 * 1024,
             drain_seconds: 10,

@@ -114,7 +114,10 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         .context("the certificate (settings: `tls`)")?
         .unzip();
     let documents = documents(&config).context("the trusted documents")?;
-    let database = Database::open(config.database_url().expose_secret(), READERS)
+    let url = config.database_url();
+    // A statement ends soon after its reader was told that it took too long.
+    let read = Duration::from_secs(config.graphql.timeout_seconds.into()) + Duration::from_secs(1);
+    let database = Database::open_for(url.expose_secret(), READERS, read)
         .await
         .context("the database")?;
     let applied = migrate::up(&database).await.context("the migrations")?;
@@ -285,6 +288,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     };
     let patience = Patience {
         head: Duration::from_secs(config.head_seconds.into()),
+        write: Duration::from_secs(config.write_seconds.into()),
         drain: Duration::from_secs(config.drain_seconds.into()),
         most: config.max_connections,
     };

@@ -108,6 +108,7 @@ fn database(config: &Config) -> Result<(), String> {
 fn bounds(config: &Config) -> Result<(), String> {
     let counts = [
         ("head_seconds", config.head_seconds as usize),
+        ("write_seconds", config.write_seconds as usize),
         ("body_seconds", config.body_seconds as usize),
         ("max_connections", config.max_connections),
         ("matrix.max_body_bytes", config.matrix.max_body_bytes),

@@ -1,11 +1,11 @@
 //! The pools: one write connection, a few readers, two for the feed, with the session settings that the promises rest on.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectOptions, Database as SeaOrm, DatabaseConnection, DbBackend, DbErr};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
@@ -13,6 +13,13 @@ use tokio::time::timeout;
 const BUSY: Duration = Duration::from_secs(5);
 /// How long a request waits for a connection before the database counts as away.
 const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// How long one statement of a reader may take, unless its pool is opened for less.
+const READ: Duration = Duration::from_secs(30);
+/// A PostgreSQL connection that was used within this time is taken to be there: asking first costs every read a round trip.
+const SURELY_THERE: Duration = Duration::from_secs(1);
+/// After how many steps of SQLite's machine, some tenths of a millisecond, a statement is asked whether it takes too long.
+const STEPS: i32 = 10_000;
 
 /// What the SQLite writer keeps of the file in memory: negative means KiB.
 const WRITER_CACHE_KIB: &str = "-65536";
@@ -58,15 +65,28 @@ impl Database {
     /// # Errors
     /// When the database cannot be reached or the URL is of another kind.
     pub async fn open(url: &str, readers: u32) -> Result<Self, OpenError> {
-        Self::open_in(url, readers, None).await
+        Self::open_in(url, readers, READ, None).await
+    }
+
+    /// The same where no statement of the readers may take longer than `read`: whoever asked has gone by then.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub async fn open_for(url: &str, readers: u32, read: Duration) -> Result<Self, OpenError> {
+        Self::open_in(url, readers, read, None).await
     }
 
     /// Opens the side database of a rebuild: a schema of the PostgreSQL database at `url`.
     pub(super) async fn open_side(url: &str, schema: &str) -> Result<Self, OpenError> {
-        Self::open_in(url, 1, Some(schema)).await
+        Self::open_in(url, 1, READ, Some(schema)).await
     }
 
-    async fn open_in(url: &str, readers: u32, schema: Option<&str>) -> Result<Self, OpenError> {
+    async fn open_in(
+        url: &str,
+        readers: u32,
+        read: Duration,
+        schema: Option<&str>,
+    ) -> Result<Self, OpenError> {
         let options = |role, connections| {
             let mut options = options(url, role, connections);
             if let Some(schema) = schema {
@@ -79,8 +99,8 @@ impl Database {
             probe(url).await?;
         }
         let writer = SeaOrm::connect(options(Role::Writer, 1)).await?;
-        let readers = SeaOrm::connect(options(Role::Reader, readers.max(1))).await?;
-        let feed = SeaOrm::connect(options(Role::Reader, FEED)).await?;
+        let readers = SeaOrm::connect(options(Role::Reader(read), readers.max(1))).await?;
+        let feed = SeaOrm::connect(options(Role::Reader(READ), FEED)).await?;
         Ok(Self {
             readers,
             feed,
@@ -156,7 +176,8 @@ fn place(options: &PgConnectOptions) -> String {
 #[derive(Clone, Copy)]
 enum Role {
     Writer,
-    Reader,
+    /// No statement of it may take longer.
+    Reader(Duration),
 }
 
 fn options(url: &str, role: Role, connections: u32) -> ConnectOptions {
@@ -168,7 +189,29 @@ fn options(url: &str, role: Role, connections: u32) -> ConnectOptions {
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(move |options| sqlite(options, role))
         .map_sqlx_postgres_opts(move |options| postgres(options, role));
+    if let Role::Reader(read) = role {
+        options
+            .test_before_acquire_if_idle_for(SURELY_THERE)
+            .map_sqlx_sqlite_pool_opts(move |pool| {
+                // A file does not go away; nor does SQLite give up by itself once nobody waits for the answer.
+                pool.after_connect(move |connection, _| Box::pin(bound(connection, read)))
+                    .before_acquire(move |connection, _| {
+                        Box::pin(async move {
+                            bound(connection, read).await?;
+                            Ok(true)
+                        })
+                    })
+            });
+    }
     options
+}
+
+/// From now on the connection gives up what takes longer than `read`.
+async fn bound(connection: &mut SqliteConnection, read: Duration) -> Result<(), sqlx::Error> {
+    let until = Instant::now() + read;
+    let mut handle = connection.lock_handle().await?;
+    handle.set_progress_handler(STEPS, move || Instant::now() < until);
+    Ok(())
 }
 
 fn sqlite(options: SqliteConnectOptions, role: Role) -> SqliteConnectOptions {
@@ -187,7 +230,7 @@ fn sqlite(options: SqliteConnectOptions, role: Role) -> SqliteConnectOptions {
             .pragma("cache_size", WRITER_CACHE_KIB)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("temp_store", "MEMORY"),
-        Role::Reader => options.pragma("query_only", "1"),
+        Role::Reader(_) => options.pragma("query_only", "1"),
     }
 }
 
@@ -202,9 +245,9 @@ fn postgres(options: PgConnectOptions, role: Role) -> PgConnectOptions {
             ("tcp_keepalives_interval", "5"),
             ("tcp_keepalives_count", "3"),
         ]),
-        Role::Reader => options.application_name("caretaker-reader").options([
-            ("default_transaction_read_only", "on"),
-            ("statement_timeout", "30s"),
+        Role::Reader(read) => options.application_name("caretaker-reader").options([
+            ("default_transaction_read_only", "on".to_owned()),
+            ("statement_timeout", read.as_millis().to_string()),
         ]),
     }
 }

@@ -80,7 +80,7 @@ pub fn is_away(error: &DbErr) -> bool {
     }
 }
 
-/// Whether PostgreSQL gave a read up because it took too long.
+/// Whether the database gave a read up because it took too long: `query_canceled`, `SQLITE_INTERRUPT`.
 pub fn is_cancelled(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
         error
@@ -88,5 +88,5 @@ pub fn is_cancelled(error: &DbErr) -> bool {
         return false;
     };
     let error = error.as_database_error();
-    error.is_some_and(|error| error.code().as_deref() == Some("57014"))
+    error.is_some_and(|error| matches!(error.code().as_deref(), Some("57014" | "9")))
 }

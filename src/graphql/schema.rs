@@ -17,7 +17,7 @@ use super::mutation::Mutation;
 use super::query::Query;
 use super::response::{propagate, refusal};
 use super::shared::Questions;
-use super::subscription::{Position, Subscription};
+use super::subscription::Subscription;
 use super::variables;
 use crate::domain::operator::Operator;
 use crate::domain::refusal::Refusals;
@@ -243,7 +243,7 @@ impl Schema {
         refusal(&Fault::over(Limit::Cost, self.limits.cost, cost))
     }
 
-    /// Runs one request for a viewer that may be a subscription. A [`Position`] among its data is kept up to date.
+    /// Runs one request for a viewer that may be a subscription. A [`Position`](super::subscription::Position) among its data is kept up to date.
     pub fn execute_stream(
         &self,
         request: Request,
@@ -265,11 +265,6 @@ impl Schema {
         if admitted.is_ok() && !limits::may_subscribe(&mut request) {
             let run = async move { self.execute(request, viewer, request_id).await };
             return stream::once(run).boxed();
-        }
-        if let Some(position) = position_of(&request)
-            && !limits::has_one_root(&mut request)
-        {
-            position.forget();
         }
         let weighed = match admitted {
             Ok(()) => self.weigh(&mut request).await,
@@ -306,12 +301,6 @@ impl Schema {
 fn shape_of(request: &Request) -> Option<Shape> {
     let shape = request.data.get(&TypeId::of::<Shape>())?;
     shape.downcast_ref().copied()
-}
-
-/// Where the transport of a request wants to know it to stand.
-fn position_of(request: &Request) -> Option<Position> {
-    let position = request.data.get(&TypeId::of::<Position>())?;
-    position.downcast_ref().cloned()
 }
 
 /// What is kept of a request that runs, to find out what it costs or to run it again.

@@ -89,26 +89,31 @@ impl Subscription {
     }
 
     /// One incident: first as it stands, then again after each change that shows in what is selected. Several changes
-    /// that come close together, or faster than they are taken, are told as one. Silent as long as it is not known.
+    /// that come close together, or faster than they are taken, are told as one. Silent as long as it is not known; null
+    /// when it may not be seen any more, and as it stands should that change.
     async fn incident<'ctx>(
         &self,
         context: &'ctx Context<'ctx>,
         #[graphql(desc = "Which incident; it need not be known yet.")] by: IncidentBy,
-    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<Standing<Incident>>> + 'ctx>
-    {
+    ) -> async_graphql::Result<
+        impl Stream<Item = async_graphql::Result<Option<Standing<Incident>>>> + 'ctx,
+    > {
         let building = |row: &incident::Model| row.building_id.0;
         Ok(state::follow(context, by.key()?, building)?)
     }
 
     /// One building with whatever is selected of it: first as it stands, then again after each change that shows in the
     /// selection. Several changes that come close together, or faster than they are taken, are told as one. Silent as
-    /// long as it is not known. What changes with the clock alone, such as the time that is left, is not told for that.
+    /// long as it is not known; null when it is no building any more (it was linked to another) or may not be seen any
+    /// more, and as it stands should that change. Not told for itself: what changes with the clock alone, such as the time
+    /// that is left, and what is selected of other buildings, through `property` or a task's incident elsewhere.
     async fn building_board<'ctx>(
         &self,
         context: &'ctx Context<'ctx>,
         #[graphql(desc = "The global id of the building.")] id: ID,
-    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<Standing<Building>>> + 'ctx>
-    {
+    ) -> async_graphql::Result<
+        impl Stream<Item = async_graphql::Result<Option<Standing<Building>>>> + 'ctx,
+    > {
         let key = id::decode_as(Kind::Building, &id)?;
         Ok(state::follow(context, key, |row: &building::Model| {
             row.id.0

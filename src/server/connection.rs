@@ -35,6 +35,8 @@ pub(super) struct Patience {
     pub(super) head: Duration,
     /// How long calls in flight may take to end once the server stops.
     pub(super) drain: Duration,
+    /// How long a write may wait for a caller that takes nothing.
+    pub(super) write: Duration,
     /// How many connections there may be at once.
     pub(super) most: usize,
 }
@@ -50,6 +52,7 @@ pub(super) async fn serve(
 ) {
     let mut door = Door {
         listener,
+        patience: patience.write,
         room: Arc::new(Semaphore::new(patience.most.min(Semaphore::MAX_PERMITS))),
         is_full: false,
         times_full: 0,
@@ -99,6 +102,8 @@ pub(super) async fn serve(
 /// The listener, which stays open whatever happens.
 struct Door {
     listener: TcpListener,
+    /// How long a write may wait for a caller.
+    patience: Duration,
     /// What is left of the connections that there may be.
     room: Arc<Semaphore>,
     is_full: bool,
@@ -126,7 +131,7 @@ impl Door {
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, %peer, "TCP_NODELAY was refused");
                     }
-                    return (Counted::new(stream, place), peer);
+                    return (Counted::new(stream, self.patience, place), peer);
                 }
                 Err(error) if is_the_callers(&error) => {}
                 Err(error) => {
@@ -219,6 +224,7 @@ mod tests {
         let patience = Patience {
             head: Duration::from_secs(30),
             drain: Duration::from_secs(30),
+            write: Duration::from_secs(1),
             most,
         };
         let (stop, stopping) = oneshot::channel::<()>();
@@ -261,6 +267,29 @@ mod tests {
         drop(idle);
         assert!(waiting.await.starts_with("HTTP/1.1 200"));
         drop((other, stop));
+        serving.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_takes_nothing_of_a_long_answer_makes_room_for_others() {
+        let long = async || axum::body::Body::from(vec![b'x'; 64 * 1024 * 1024]);
+        let router = Router::new()
+            .route("/long", get(long))
+            .route("/", get(async || "ok"));
+        let (address, stop, serving) = open(router, 1).await;
+        let mut stalled = TcpStream::connect(address).await.unwrap();
+        stalled
+            .write_all(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let mut second = TcpStream::connect(address).await.unwrap();
+        second.write_all(CALL).await.unwrap();
+        assert!(answer(&mut second).await.starts_with("HTTP/1.1 200"));
+        let mut rest = Vec::new();
+        // The answer broke off: reading ends before all of it is there.
+        let _ = stalled.read_to_end(&mut rest).await;
+        assert!(rest.len() < 64 * 1024 * 1024);
+        drop(stop);
         serving.await.unwrap();
     }
 

@@ -1,8 +1,12 @@
 //! What the rest relies on in the two engines.
 
+use std::time::Duration;
+
 use caretaker::domain::database::Database;
+use caretaker::domain::failure;
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{ConnectionTrait, Statement, TransactionTrait};
+use tokio::time::timeout;
 
 use crate::support::case::{on_each_engine, on_postgres};
 use crate::support::process::command;
@@ -13,11 +17,40 @@ pub fn tests() -> Vec<Case> {
         stored_times_order_as_times_and_come_back_unchanged,
         readers_cannot_write,
         what_was_rolled_back_is_not_there,
+        a_read_that_takes_too_long_ends_and_the_next_one_has_its_own_time,
     ];
     tests.extend(on_postgres![
         a_database_that_lets_nobody_in_is_named_with_the_cause
     ]);
     tests
+}
+
+async fn a_read_that_takes_too_long_ends_and_the_next_one_has_its_own_time(
+    case: TestDatabase,
+) -> anyhow::Result<()> {
+    // The file is the writer's to make.
+    Database::open(case.url(), 1).await?.close().await;
+    let database = Database::open_for(case.url(), 1, Duration::from_millis(200)).await?;
+    let endless = match case.engine {
+        Engine::Sqlite => {
+            "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+        }
+        Engine::Postgres => "SELECT count(*) FROM generate_series(1, 1000000000000)",
+    };
+    let read = async |sql: &str| {
+        let statement = Statement::from_string(database.backend(), sql);
+        database.readers.query_one_raw(statement).await
+    };
+    for _ in 0..2 {
+        let error = read(endless).await.unwrap_err();
+        assert!(failure::is_cancelled(&error), "{error}");
+        read("SELECT 1").await?;
+    }
+    // Nor does it keep the connection when whoever asked has gone.
+    let gone = timeout(Duration::from_millis(50), read(endless)).await;
+    assert!(gone.is_err());
+    read("SELECT 1").await?;
+    Ok(())
 }
 
 /// SQLite keeps times as text: its order must be the order of time whatever the digits after the second.

@@ -5,8 +5,10 @@ use chrono::Utc;
 use serde_json::{Value, json};
 
 use crate::support::case::on_each_engine;
+use crate::support::client::Call;
 use crate::support::event::{completed, incident};
 use crate::support::live::{Live, Said};
+use crate::support::payload::{TENANT, description, with};
 use crate::support::reader::{SECRET, all, ask_as, by_hs256, by_secret, own_claims};
 use crate::support::{Case, TestDatabase, TestServer};
 
@@ -16,6 +18,8 @@ pub fn tests() -> Vec<Case> {
         an_incident_that_is_not_known_yet_is_told_once_it_is,
         a_board_tells_what_happened_at_once_as_one,
         who_may_not_see_a_thing_is_told_nothing_of_it,
+        a_building_that_is_none_any_more_leaves_its_board,
+        an_order_that_leaves_a_building_is_told_to_its_board,
         what_would_cost_too_much_is_not_followed,
     ]
 }
@@ -138,6 +142,68 @@ async fn who_may_not_see_a_thing_is_told_nothing_of_it(
         let told = live.about("feed").await?;
         heartbeats += usize::from(told["payload"]["data"]["activity"]["activity"].is_null());
     }
+    server.stop().await
+}
+
+/// Joins what Urgent calls a site with the building of Matrix, or parts them again.
+async fn join(server: &TestServer, mutation: &str) -> anyhow::Result<()> {
+    let document =
+        format!("mutation($places: [PlaceKey!]!) {{ {mutation}(places: $places) {{ id }} }}");
+    let site = json!({"source": "URGENT", "tenant": TENANT, "code": "LON-014"});
+    let mut places = vec![site];
+    if mutation == "linkPlaces" {
+        places.insert(0, json!({"source": "MATRIX", "code": "b"}));
+    }
+    server
+        .graphql(&document, json!({ "places": places }))
+        .await?;
+    Ok(())
+}
+
+async fn at_site(server: &TestServer, code: &str) -> anyhow::Result<Value> {
+    let at_site = with(description(), json!({"Site": {"SiteCode": code}}));
+    server.tell(Call::TaskCreated, at_site).await?;
+    let query = "query($code: String!) { building(by: {place: {source: URGENT, tenant: \"tenant\", code: $code}}) { id } }"
+        .replace("\"tenant\"", &json!(TENANT).to_string());
+    let mut data = server.graphql(&query, json!({ "code": code })).await?;
+    Ok(data["building"]["id"].take())
+}
+
+async fn a_building_that_is_none_any_more_leaves_its_board(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = TestServer::start(&database).await?;
+    send(&server, json!([incident("b", 1, 1)])).await?;
+    let id = at_site(&server, "LON-014").await?;
+    let mut live = server.live().await?;
+    live.subscribe("s", BOARD, json!({ "id": id })).await?;
+    let first = live.next().await?;
+    assert_eq!(first["buildingBoard"]["openIncidentCount"], 0);
+    join(&server, "linkPlaces").await?;
+    assert_eq!(live.next().await?["buildingBoard"], Value::Null);
+    join(&server, "unlinkPlaces").await?;
+    assert_eq!(live.next().await?, first);
+    server.stop().await
+}
+
+async fn an_order_that_leaves_a_building_is_told_to_its_board(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = TestServer::start(&database).await?;
+    let id = at_site(&server, "LON-014").await?;
+    let mut live = server.live().await?;
+    let board = "subscription($id: ID!) { buildingBoard(id: $id) { tasks { nodes { id } } } }";
+    live.subscribe("s", board, json!({ "id": id })).await?;
+    let tasks = async |live: &mut Live| {
+        let told = live.next().await?;
+        let nodes = told["buildingBoard"]["tasks"]["nodes"].as_array();
+        anyhow::Ok(nodes.map(Vec::len))
+    };
+    assert_eq!(tasks(&mut live).await?, Some(1));
+    // Filed where it stands now: only what it tells as changed names the place that it left.
+    let moved = with(description(), json!({"Site": {"SiteCode": "LON-015"}}));
+    server.tell(Call::TaskChanged, moved).await?;
+    assert_eq!(tasks(&mut live).await?, Some(0));
     server.stop().await
 }
 

@@ -23,11 +23,12 @@ pub fn tests() -> Vec<Case> {
         get_changes_nothing,
         what_is_no_request_for_a_stream_is_refused_over_http,
         what_is_not_run_is_told_in_the_stream,
-        a_cursor_of_two_subscriptions_at_once_is_none,
+        a_subscription_of_several_fields_is_refused,
         a_quiet_stream_shows_that_it_lives,
         a_stream_ends_with_its_token_and_is_not_complete,
         a_screen_goes_on_where_its_key_lets_it,
         one_stream_too_many_of_a_reader_is_refused,
+        who_takes_nothing_of_a_stream_keeps_its_place_until_it_is_cut_off,
         a_server_that_stops_sends_its_streams_away_to_come_back,
         a_subscription_comes_in_parts_to_those_who_take_them,
         parts_end_with_the_token,
@@ -213,17 +214,14 @@ async fn what_is_not_run_is_told_in_the_stream(database: TestDatabase) -> anyhow
     server.stop().await
 }
 
-async fn a_cursor_of_two_subscriptions_at_once_is_none(
-    database: TestDatabase,
-) -> anyhow::Result<()> {
+async fn a_subscription_of_several_fields_is_refused(database: TestDatabase) -> anyhow::Result<()> {
     let server = TestServer::start_with(&database, quick).await?;
-    // Each goes its own way: what one has reached, the other may not have told yet.
+    // Each would go its own way, and there would be no one cursor to come back to.
     let both = "subscription { a: activity { cursor } b: activity { cursor } }";
     let mut stream = Pieces::of(post(&server.base, both, json!({}))).await?;
-    for _ in 0..4 {
-        let told = stream.event().await?;
-        assert_eq!((told.id, told.name.as_str()), (None, "next"));
-    }
+    let told = stream.event().await?.json()?;
+    assert_eq!(told["errors"][0]["extensions"]["code"], "BAD_INPUT");
+    assert_eq!(stream.event().await?.name, "complete");
     server.stop().await
 }
 
@@ -250,8 +248,16 @@ async fn a_quiet_stream_shows_that_it_lives(database: TestDatabase) -> anyhow::R
 }
 
 async fn of_readers(database: &TestDatabase) -> anyhow::Result<TestServer> {
+    of_readers_with(database, |_| ()).await
+}
+
+async fn of_readers_with(
+    database: &TestDatabase,
+    more: impl FnOnce(&mut Config),
+) -> anyhow::Result<TestServer> {
     TestServer::start_with(database, |config| {
         quick(config);
+        more(config);
         config.readers.keys = vec![by_secret("own", SECRET)];
         config.readers.leeway_seconds = 0;
         config.live.max_per_viewer = 1;
@@ -354,6 +360,36 @@ async fn one_stream_too_many_of_a_reader_is_refused(database: TestDatabase) -> a
         assert_eq!(extensions["limit"], "max_per_viewer", "{answer}");
     }
     stream.event().await?;
+    server.stop().await
+}
+
+async fn who_takes_nothing_of_a_stream_keeps_its_place_until_it_is_cut_off(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = of_readers_with(&database, |config| {
+        config.live.patience_seconds = 1;
+        config.write_seconds = 1;
+    })
+    .await?;
+    let token = all(Utc::now());
+    let first = post(&server.base, FOLLOW, json!({})).bearer_auth(&token);
+    let start = Pieces::of(first).await?.event().await?.id;
+    for batch in 0..4 {
+        report(&server, batch * 100..batch * 100 + 100).await?;
+    }
+    // More than the two ends of the connection hold.
+    let wide =
+        "incidents(first: 100) { nodes { id code state description reportedAt zone { id name } } }";
+    let wide = format!(
+        "subscription($after: String) {{ activity(after: $after) {{ activity {{ building {{
+            a: {wide} b: {wide} c: {wide} }} }} }} }}"
+    );
+    let variables = json!({ "after": start });
+    let stalled = || post(&server.base, &wide, variables.clone()).bearer_auth(&token);
+    let stalled = until_there_is_room(stalled).await?;
+    let next = || post(&server.base, FOLLOW, json!({})).bearer_auth(&token);
+    until_there_is_room(next).await?.event().await?;
+    drop(stalled);
     server.stop().await
 }
 

@@ -105,7 +105,7 @@ fn lists_can_stand_in_a_variable() {
 #[test]
 fn an_unknown_setting_is_named_with_its_origin() {
     insta::assert_snapshot!(refusal("\n[matrix]\nmax_body = 1", &[]), @"FOLDER/caretaker.toml, line 3: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `event_hubs`, `iot`, `iot_skew_seconds`, `allow_from`, `issuers`, `allow_unauthenticated`, `max_body_bytes`");
-    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `webhook_listen`, `tls`, `data_dir`, `database_url`, `log`, `head_seconds`, `body_seconds`, `max_connections`, `incoming_bytes`, `drain_seconds`, `trusted_proxies`, `proxy_header`, `failures_per_minute`, `matrix`, `urgent`, `oauth`, `readers`, `writer`, `feed`, `live`, `http`, `graphql`, `retention`, `sla`, `places`, `properties`, `status_types`");
+    insta::assert_snapshot!(refusal("", &[("CARETAKER_LISTN", "127.0.0.1:2")]), @"CARETAKER_LISTN: listn: unknown field `listn`, expected one of `listen`, `webhook_listen`, `tls`, `data_dir`, `database_url`, `log`, `head_seconds`, `body_seconds`, `write_seconds`, `max_connections`, `incoming_bytes`, `drain_seconds`, `trusted_proxies`, `proxy_header`, `failures_per_minute`, `matrix`, `urgent`, `oauth`, `readers`, `writer`, `feed`, `live`, `http`, `graphql`, `retention`, `sla`, `places`, `properties`, `status_types`");
     insta::assert_snapshot!(refusal("", &[("CARETAKER_MATRIX__MAX_BODY", "2")]), @"CARETAKER_MATRIX__MAX_BODY: matrix.max_body: unknown field `max_body`, expected one of `credentials`, `event_hubs`, `iot`, `iot_skew_seconds`, `allow_from`, `issuers`, `allow_unauthenticated`, `max_body_bytes`");
 }
 

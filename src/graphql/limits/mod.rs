@@ -1,10 +1,11 @@
 //! What one request may ask for at most, judged before anything is run: what is refused costs next to nothing. The text
 //! is looked over before it is parsed (`text`), its shape is measured without opening a fragment twice (`shape`), then
-//! what it says (`value`) and how it asks for the schema (`introspection`). What it costs needs the schema (`cost`).
+//! what it says (`value`) and how it asks for the schema (`introspection`) and for a feed (`roots`). What it costs needs the schema (`cost`).
 
 pub(super) mod cost;
 mod excess;
 mod introspection;
+mod roots;
 mod shape;
 mod text;
 mod value;
@@ -12,7 +13,7 @@ mod value;
 use std::time::Duration;
 
 use async_graphql::Request;
-use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection};
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
 
 use super::error::Fault;
 
@@ -128,6 +129,7 @@ fn check_document(
     }
     shape::largest(document).check(limits)?;
     introspection::check(document, limits.introspection)?;
+    roots::check(document)?;
     value::check(document, variables, limits)
 }
 
@@ -144,20 +146,6 @@ pub(super) fn is_query(request: &mut Request) -> bool {
 /// Whether a request may change something.
 pub(super) fn may_mutate(request: &mut Request) -> bool {
     runs(request, |kind| kind == OperationType::Mutation)
-}
-
-/// Whether every operation that may be meant selects one field and nothing else.
-pub(super) fn has_one_root(request: &mut Request) -> bool {
-    let wanted = request.operation_name.clone();
-    request.parsed_query().is_ok_and(|document| {
-        let mut meant = document.operations.iter().filter(|(name, _)| {
-            wanted.is_none() || name.map(|name| name.as_str()) == wanted.as_deref()
-        });
-        meant.all(|(_, operation)| {
-            let selected = operation.node.selection_set.node.items.as_slice();
-            matches!(selected, [only] if matches!(only.node, Selection::Field(_)))
-        })
-    })
 }
 
 /// Whether one of the operations that may be meant is of such a kind.

@@ -32,8 +32,6 @@ struct Place {
     stands: Option<i64>,
     /// What was told last.
     told: Option<Told>,
-    /// Several feeds are followed at once: there is no one place to come back to.
-    is_several: bool,
 }
 
 /// An event that was told.
@@ -80,18 +78,12 @@ impl Position {
 
     /// The event that was told last.
     pub(in crate::graphql) fn told(&self) -> Option<Told> {
-        let place = self.place();
-        place.told.filter(|_| !place.is_several)
+        self.place().told
     }
 
     /// All up to this seq was told, or is not asked for; nothing before it is known where the feed begins.
     pub(in crate::graphql) fn stands(&self) -> Option<i64> {
         self.place().stands
-    }
-
-    /// From here on there is no cursor.
-    pub(in crate::graphql) fn forget(&self) {
-        self.place().is_several = true;
     }
 
     /// The cursor to begin after, where the operation says `asked`.
@@ -119,7 +111,7 @@ impl Position {
     }
 
     fn place(&self) -> MutexGuard<'_, Place> {
-        // Two numbers and a flag: whole whatever panicked.
+        // A few numbers: whole whatever panicked.
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,8 +9,9 @@ use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
 use async_graphql::{Context, ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
 use async_stream::stream;
-use entity::{ActivityKind, activity};
+use entity::activity;
 use futures_util::stream::Stream;
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::{Patience, tail_of};
@@ -50,13 +51,13 @@ impl<T: OutputType> OutputType for Standing<T> {
     }
 }
 
-/// The thing with this key: first as it stands, if it is known, then after each change that shows. `building` is where a
-/// row of it stands.
+/// The thing with this key: first as it stands, if it is known, then after each change that shows; nothing once it is
+/// there no longer for who looks. `building` is where a row of it stands.
 pub(super) fn follow<'ctx, T: Noun>(
     context: &'ctx Context<'ctx>,
     key: Uuid,
     building: fn(&Row<T>) -> Uuid,
-) -> Result<impl Stream<Item = async_graphql::Result<Standing<T>>> + 'ctx, Fault> {
+) -> Result<impl Stream<Item = async_graphql::Result<Option<Standing<T>>>> + 'ctx, Fault> {
     // Joined before the first look: what happens from here on is seen.
     let changes = Changes::of(tail_of(context)?);
     Ok(stream! {
@@ -65,12 +66,17 @@ pub(super) fn follow<'ctx, T: Noun>(
         let mut patience = Patience::default();
         loop {
             match look::<T>(context, key, building).await {
-                Ok(None) => {}
+                // What was told must not stay on a screen as if it stood.
+                Ok(None) => {
+                    if last.take().is_some() {
+                        yield Ok(None);
+                    }
+                }
                 Ok(Some((value, stands))) => {
                     place = Some(stands);
                     if last.as_ref() != Some(&value) {
                         last = Some(value.clone());
-                        yield Ok(Standing(value, PhantomData));
+                        yield Ok(Some(Standing(value, PhantomData)));
                     }
                 }
                 Err(fault) if patience.waits(&fault).await => continue,
@@ -89,15 +95,23 @@ pub(super) fn follow<'ctx, T: Noun>(
     })
 }
 
-/// Whether an activity may change what is shown of a thing: it was filed under it or its building, or may have taken
-/// something away from there that was filed where it stands now. A platform's order for an incident is filed where the
-/// platform says that it is, which need not be the incident's building.
+/// Whether an activity may change what is shown of a thing: it was filed under it or its building, or its changes name
+/// one of them as a place that something came to or left. A platform's order for an incident is filed where the platform
+/// says that it is, which need not be the incident's building.
 fn may_show(row: &activity::Model, key: Uuid, building: Option<Uuid>) -> bool {
-    let is_filed = |id: Option<Uuid>| id.is_some_and(|id| id == key || Some(id) == building);
-    is_filed(row.incident_id.map(|id| id.0))
-        || is_filed(row.building_id.map(|id| id.0))
-        || matches!(row.kind, ActivityKind::Linked | ActivityKind::TaskChanged)
+    let is_here = |id: Uuid| id == key || Some(id) == building;
+    let names = |value: &Json| {
+        let id = value.as_str().and_then(|text| Uuid::try_parse(text).ok());
+        id.is_some_and(is_here)
+    };
+    row.incident_id.is_some_and(|id| is_here(id.0))
+        || row.building_id.is_some_and(|id| is_here(id.0))
         || row.incident_id.is_some() && row.tenant.is_some()
+        || row
+            .changes
+            .0
+            .iter()
+            .any(|change| is_here(change.of) || names(&change.from) || names(&change.to))
 }
 
 /// What is selected of a thing, answered, and the building that it stands in; nothing where the viewer may see none.

@@ -37,12 +37,13 @@ pub(in crate::http) fn of(
 ) -> Body {
     let (out, pieces) = mpsc::channel(1);
     tokio::spawn(async move {
-        let _held = (place, live.open.clone());
+        let _open = live.open.clone();
         write(&live, &reader, steps, words, &out).await;
     });
-    let pieces = unfold(pieces, |mut pieces| async move {
+    // The place is held as long as the connection holds the body: whoever stalls has only that one.
+    let pieces = unfold((pieces, place), |(mut pieces, place)| async move {
         let piece = pieces.recv().await?;
-        Some((Ok::<_, Infallible>(piece), pieces))
+        Some((Ok::<_, Infallible>(piece), (pieces, place)))
     });
     // At once, so that the client sees that it was understood.
     let opening = stream::iter([Ok(opening.to_owned())]);

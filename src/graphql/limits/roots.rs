@@ -1,0 +1,79 @@
+//! A subscription selects one field (GraphQL specification, section 5.2.3.1), which the library does not ask for: several
+//! would each go their own way, and have no one place to come back to.
+
+use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet};
+
+use super::super::error::Fault;
+
+/// Refuses a document with a subscription of several fields. Its fragments must not go round in circles.
+///
+/// # Errors
+/// BAD_INPUT.
+pub(super) fn check(document: &ExecutableDocument) -> Result<(), Fault> {
+    let mut operations = document.operations.iter();
+    let selects_several = operations.any(|(_, operation)| {
+        let operation = &operation.node;
+        let mut room = 1;
+        operation.ty == OperationType::Subscription
+            && !has_room(document, &operation.selection_set.node, &mut room)
+    });
+    if selects_several {
+        return Err(Fault::input(
+            "a subscription selects one field: ask for each in an operation of its own",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether so many fields are all that is selected. Stops at the first that is too many, so that fragments that double
+/// cost nothing.
+fn has_room(document: &ExecutableDocument, set: &SelectionSet, room: &mut usize) -> bool {
+    set.items.iter().all(|item| match &item.node {
+        Selection::Field(_) => match room.checked_sub(1) {
+            Some(left) => {
+                *room = left;
+                true
+            }
+            None => false,
+        },
+        Selection::InlineFragment(fragment) => {
+            has_room(document, &fragment.node.selection_set.node, room)
+        }
+        Selection::FragmentSpread(spread) => {
+            let fragment = document.fragments.get(&spread.node.fragment_name.node);
+            // One that is not there is for the validation to name.
+            fragment.is_none_or(|it| has_room(document, &it.node.selection_set.node, room))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+
+    use super::*;
+
+    #[test]
+    fn a_subscription_selects_one_field_however_it_is_written() {
+        let takes = |document: &str| check(&parse_query(document).unwrap()).is_ok();
+        for one in [
+            "subscription { a { b c } }",
+            "subscription { ... on S { ...F } } fragment F on S { x: a { b } }",
+            "subscription A { a } subscription B { b }",
+            "{ a b }",
+            "mutation { a b }",
+            "subscription { a ...Missing }",
+        ] {
+            assert!(takes(one), "{one}");
+        }
+        for several in [
+            "subscription { a b }",
+            "subscription { x: a y: a }",
+            "subscription { a ...F } fragment F on S { b }",
+            "subscription { ...F ...F } fragment F on S { a }",
+            "query Q { a } subscription S { a b }",
+        ] {
+            assert!(!takes(several), "{several}");
+        }
+    }
+}
