@@ -203,7 +203,7 @@ async fn statements(test: &TestDatabase, count: usize, is_shared: bool) -> anyho
     let first = join_all(streams.iter_mut().map(next)).await;
     assert!(first.iter().all(|event| *event == first[0]), "{first:?}");
     assert_eq!(
-        first[0]["activity"]["incident"]["state"], "OPEN",
+        first[0]["activity"]["incident"]["state"], "NOT_ASSIGNED",
         "{first:?}"
     );
     let before = world.statements.load(Ordering::SeqCst);

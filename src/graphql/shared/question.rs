@@ -130,6 +130,7 @@ async fn tell(
     stands: watch::Sender<Option<i64>>,
     events: broadcast::Sender<Arc<Event>>,
 ) {
+    let mut is_begun = false;
     while let Some(Told::Own(response, Some(cursor))) = results.next().await {
         let Some(told) = position.told().filter(|_| response.data != Value::Null) else {
             return;
@@ -142,7 +143,8 @@ async fn tell(
         };
         // This goes first: whoever joins now reads up to here, and what comes twice is dropped by its seq.
         stands.send_replace(Some(told.seq));
-        if events.send(Arc::new(event)).is_err() {
+        // Where it begins each has found out for itself.
+        if std::mem::replace(&mut is_begun, true) && events.send(Arc::new(event)).is_err() {
             return;
         }
     }
