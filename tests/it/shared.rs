@@ -9,6 +9,7 @@ use caretaker::domain::database::Database;
 use caretaker::domain::delivery::Delivery;
 use caretaker::domain::id::{self, SiteKey};
 use caretaker::domain::scope::{Claims, Scope, Viewer};
+use caretaker::domain::wake::Wake;
 use caretaker::domain::{batch, migrate};
 use caretaker::feed::{Settings, Tail};
 use caretaker::graphql::limits::Limits;
@@ -20,7 +21,6 @@ use entity::{Operation, Source};
 use futures_util::future::{join_all, try_join_all};
 use futures_util::stream::{BoxStream, StreamExt};
 use serde_json::{Value, json};
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::support::case::on_each_engine;
@@ -55,7 +55,7 @@ type Stream = BoxStream<'static, Told>;
 struct World {
     database: Database,
     schema: Schema,
-    wake: watch::Sender<()>,
+    wake: Wake,
     statements: Arc<AtomicUsize>,
     told: AtomicUsize,
 }
@@ -69,7 +69,7 @@ impl World {
         database.readers.set_metric_callback(move |_| {
             counter.fetch_add(1, Ordering::SeqCst);
         });
-        let (wake, wakes) = watch::channel(());
+        let (wake, wakes) = Wake::new();
         let settings = Settings {
             poll: NEVER,
             buffer: 4096,
@@ -109,7 +109,7 @@ impl World {
             content: content.map_err(|unusable| anyhow::anyhow!("{unusable:?}"))?,
         };
         batch::write(&self.database, &[delivery], now()).await?;
-        self.wake.send_replace(());
+        self.wake.hint();
         Ok(())
     }
 
