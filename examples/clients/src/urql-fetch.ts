@@ -7,19 +7,26 @@ import {
 
 export function connect(server: URL, token: Token): Example {
   const client = new Client({
-    url: new URL('graphql/stream', server).href, // it answers queries and mutations as well
+    url: new URL('graphql', server).href,
     fetchOptions: () => ({ headers: { authorization: `Bearer ${token()}` } }),
     fetchSubscriptions: true,
     exchanges: [cacheExchange, fetchExchange],
   });
 
+  /** Where subscriptions are answered as urql asks for them. */
+  const live = { url: new URL('graphql/stream', server).href };
+
   /** urql does not come back by itself: this does, with the variables as they are then. */
-  function subscribe<Data, Variables extends object>(query: string, variables: () => Variables, sink: Sink<Data>): () => void {
+  function subscribe<Data, Variables extends object>(
+    query: string,
+    variables: () => Variables,
+    sink: Sink<Data>,
+  ): () => void {
     let retries = 0;
     let timer: ReturnType<typeof setTimeout>;
     let subscription = begin();
     function begin(): { unsubscribe(): void } {
-      return client.subscription<Data, Variables>(query, variables()).subscribe(({ data, error, hasNext }) => {
+      return client.subscription<Data, Variables>(query, variables(), live).subscribe(({ data, error, hasNext }) => {
         if (!error && hasNext) {
           retries = 0;
           if (data) sink.next(data);

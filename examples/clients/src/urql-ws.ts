@@ -60,7 +60,10 @@ export function connect(server: URL, token: Token): Example {
       });
     },
     board: (id, sink) =>
-      subscribe<BoardOf, { id: string }>(BOARD, { id }, { next: (data) => sink.next(data.buildingBoard), error: sink.error }),
+      subscribe<BoardOf, { id: string }>(BOARD, { id }, {
+        next: (data) => sink.next(data.buildingBoard),
+        error: sink.error,
+      }),
     close: () => void socket.dispose(),
   };
 }
