@@ -104,8 +104,9 @@ async fn by_post(
     body: Body,
 ) -> Response {
     let in_parts = multipart::is_taken(&headers);
+    let in_events = stream::is_taken(&headers);
     let answer = media::negotiate(&headers);
-    if answer.is_none() && !in_parts {
+    if answer.is_none() && !in_parts && !in_events {
         return not_acceptable();
     }
     let request = posted(&face, &reader, &headers, body).await;
@@ -115,16 +116,18 @@ async fn by_post(
         Err(refusal) => return finish(Err(refusal), form, id),
     };
     let schema = &face.live.schema;
-    if in_parts && schema.admit(&mut request).is_ok() && schema.is_subscription(&mut request) {
-        return match multipart::answer(&face, reader, request, id) {
-            Ok(response) => response,
-            Err(refusal) => finish(Err(refusal), form, id),
-        };
-    }
-    if answer.is_none() {
+    let is_refused = (in_parts || in_events) && schema.admit(&mut request).is_err();
+    let is_live = (in_parts || in_events) && !is_refused && schema.is_subscription(&mut request);
+    let response = if in_parts && is_live {
+        multipart::answer(&face, reader, request, id)
+    } else if in_events && (is_live || answer.is_none()) {
+        stream::answer(&face, reader, &headers, request, id)
+    } else if answer.is_none() && !is_refused {
         return not_acceptable();
-    }
-    finish(Ok(run(&face, &reader, request, id).await), form, id)
+    } else {
+        Ok(finish(Ok(run(&face, &reader, request, id).await), form, id))
+    };
+    response.unwrap_or_else(|refusal| finish(Err(refusal), form, id))
 }
 
 /// The request of a body.

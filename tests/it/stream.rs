@@ -19,6 +19,7 @@ pub fn tests() -> Vec<Case> {
     on_each_engine![
         a_stream_tells_what_the_query_gives_and_goes_on_after_the_last_event,
         a_subscription_can_be_asked_for_by_get,
+        a_subscription_comes_in_events_where_queries_are_asked,
         a_query_is_one_event_and_its_end,
         get_changes_nothing,
         what_is_no_request_for_a_stream_is_refused_over_http,
@@ -118,6 +119,43 @@ async fn a_subscription_can_be_asked_for_by_get(database: TestDatabase) -> anyho
     let told = stream.news().await?;
     let mut stream = Pieces::of(get(&start)).await?;
     assert_eq!(stream.news().await?, told);
+    server.stop().await
+}
+
+async fn a_subscription_comes_in_events_where_queries_are_asked(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = TestServer::start_with(&database, quick).await?;
+    let asked = |accept: &str, query: &str| {
+        let request = server.request(Method::POST, "/graphql");
+        request
+            .header("accept", accept)
+            .json(&json!({"query": query}))
+    };
+    // As urql asks.
+    let live = "text/event-stream, multipart/mixed";
+    let mut stream = Pieces::of(asked(live, FOLLOW)).await?;
+    assert!(stream.header("content-type").starts_with(EVENTS));
+    let start = stream.event().await?.id.unwrap();
+    report(&server, 0..3).await?;
+    let (_, told) = stream.news().await?;
+    let stored = stored(&server.base, Some(&start)).await?;
+    assert_eq!(told["activity"]["id"], json!(stored[0].1));
+    // What is not run is told in the form that was asked for.
+    for wrong in ["subscription {", "subscription { nothing }"] {
+        let mut stream = Pieces::of(asked(live, wrong)).await?;
+        let told = stream.event().await?.json()?;
+        assert!(told["errors"][0]["message"].is_string(), "{told}");
+        assert_eq!(stream.event().await?.name, "complete");
+    }
+    // A query stays as it is where JSON is taken.
+    let either = "application/graphql-response+json, text/event-stream";
+    let answer = Answer::of(asked(either, "{ __typename }").send().await?).await?;
+    let kind = answer.header("content-type");
+    assert!(
+        kind.starts_with("application/graphql-response+json"),
+        "{answer}"
+    );
     server.stop().await
 }
 
@@ -486,6 +524,21 @@ async fn a_subscription_comes_in_parts_to_those_who_take_them(
     assert_eq!(
         answer.header("content-type"),
         "application/json; charset=utf-8"
+    );
+    // What is not run is told, also to who takes nothing but parts.
+    let only = server
+        .request(Method::POST, "/graphql")
+        .header("accept", "multipart/mixed;subscriptionSpec=1.0");
+    let answer = Answer::of(
+        only.json(&json!({"query": "subscription {"}))
+            .send()
+            .await?,
+    )
+    .await?;
+    assert_eq!(answer.status, 400, "{answer}");
+    assert_eq!(
+        answer.json()?["errors"][0]["extensions"]["code"],
+        "BAD_INPUT"
     );
     server.stop().await
 }

@@ -13,9 +13,6 @@ export function connect(server: URL, token: Token): Example {
     exchanges: [cacheExchange, fetchExchange],
   });
 
-  /** Where subscriptions are answered as urql asks for them. */
-  const live = { url: new URL('graphql/stream', server).href };
-
   /** urql does not come back by itself: this does, with the variables as they are then. */
   function subscribe<Data, Variables extends object>(
     query: string,
@@ -26,7 +23,7 @@ export function connect(server: URL, token: Token): Example {
     let timer: ReturnType<typeof setTimeout>;
     let subscription = begin();
     function begin(): { unsubscribe(): void } {
-      return client.subscription<Data, Variables>(query, variables(), live).subscribe(({ data, error, hasNext }) => {
+      return client.subscription<Data, Variables>(query, variables()).subscribe(({ data, error, hasNext }) => {
         if (!error && hasNext) {
           retries = 0;
           if (data) sink.next(data);

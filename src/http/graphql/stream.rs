@@ -1,4 +1,5 @@
-//! `/graphql/stream`: GraphQL over Server-Sent Events, one connection for each operation.
+//! GraphQL over Server-Sent Events, one connection for each operation: whatever is asked at `/graphql/stream`, and the
+//! subscriptions of those who take events at `/graphql`.
 //! The protocol: <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md>, "distinct connections mode".
 
 use async_graphql::Request;
@@ -25,6 +26,23 @@ const OPENING: &str = ":\n\n";
 /// How long a client that was sent away by a stop waits before it comes back, in milliseconds.
 const RETRY: u32 = 1_000;
 
+/// Whether the caller takes events.
+pub(super) fn is_taken(headers: &HeaderMap) -> bool {
+    media::takes(headers, KIND)
+}
+
+/// The answer to a subscription at `/graphql`.
+pub(super) fn answer(
+    face: &Face,
+    reader: Reader,
+    headers: &HeaderMap,
+    request: Request,
+    id: RequestId,
+) -> Result<Response, Refusal> {
+    let body = begin(face, reader, headers, request)?;
+    Ok(told(Ok(body), id))
+}
+
 /// `POST /graphql/stream`.
 pub(super) async fn by_post(
     State(face): State<Face>,
@@ -33,7 +51,7 @@ pub(super) async fn by_post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    if !media::takes(&headers, KIND) {
+    if !is_taken(&headers) {
         return not_acceptable();
     }
     let begun = async {
@@ -51,7 +69,7 @@ pub(super) async fn by_get(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    if !media::takes(&headers, KIND) {
+    if !is_taken(&headers) {
         return not_acceptable();
     }
     let begun = async {
