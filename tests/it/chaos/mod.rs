@@ -47,7 +47,7 @@ const SHORT: Duration = Duration::from_secs(5);
 const AFTERWARDS: Duration = Duration::from_secs(240);
 
 /// How many calls go through between two disturbances.
-const CALM: usize = 60;
+const CALM: usize = 30;
 
 fn lasting() -> Duration {
     let seconds = std::env::var("CARETAKER_CHAOS").ok();

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -19,8 +20,7 @@ use crate::support::live::{Live, Said};
 
 const FOLLOW: &str = "subscription($after: String, $filter: ActivityFilter) {
     activity(after: $after, filter: $filter) { cursor activity {
-        id cursor kind occurredAt recordedAt changes { field from to }
-        building { id name } zone { id name } incident { id name description } task { id reference description }
+        id cursor kind occurredAt recordedAt changes { field from to } again: changes { field from to }
     } }
 }";
 const PARTS: &str = "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0,application/json";
@@ -29,8 +29,8 @@ const PARTS: &str = "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0,a
 const SILENCE: Duration = Duration::from_secs(15);
 /// The pause before another attempt where none of the servers answers.
 const AGAIN: Duration = Duration::from_millis(20);
-/// How long the last rows may take once nothing is broken any more.
-const LAST_ROWS: Duration = Duration::from_secs(90);
+/// How long nothing may come once nothing is broken any more, unless all is there.
+const STANDSTILL: Duration = Duration::from_secs(30);
 
 /// What each filter's subscribers must hold at the end.
 pub type End = Option<Arc<Vec<(Value, Vec<Row>)>>>;
@@ -54,6 +54,8 @@ pub struct Subscriber {
     start: String,
     cursor: String,
     rows: Vec<Row>,
+    /// How many they are.
+    held: Arc<AtomicUsize>,
     random: Rng,
     http: reqwest::Client,
     tally: Tally,
@@ -117,6 +119,7 @@ impl Subscriber {
             start: start.to_owned(),
             cursor: start.to_owned(),
             rows: Vec::new(),
+            held: Arc::default(),
             random,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             tally,
@@ -129,6 +132,7 @@ impl Subscriber {
         present: Present,
         mut end: watch::Receiver<End>,
     ) -> anyhow::Result<Tally> {
+        let held = Arc::clone(&self.held);
         let following = async {
             loop {
                 match self.follow(&present, &end).await {
@@ -142,7 +146,11 @@ impl Subscriber {
             if end.clone().wait_for(Option::is_some).await.is_err() {
                 std::future::pending::<()>().await;
             }
-            sleep(LAST_ROWS).await;
+            let mut before = usize::MAX;
+            while before != held.load(Ordering::Relaxed) {
+                before = held.load(Ordering::Relaxed);
+                sleep(STANDSTILL).await;
+            }
         };
         tokio::select! {
             () = following => {}
@@ -190,6 +198,7 @@ impl Subscriber {
             self.cursor = cursor;
             let is_quiet = row.is_none();
             self.rows.extend(row);
+            self.held.store(self.rows.len(), Ordering::Relaxed);
             let wanted = end.borrow().as_ref().map(|all| {
                 let own = all.iter().find(|(filter, _)| *filter == self.filter);
                 own.map_or(0, |(_, rows)| rows.len())

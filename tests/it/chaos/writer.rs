@@ -18,7 +18,7 @@ use crate::support::event::{completed, incident, note, task_created};
 const AGAIN: Duration = Duration::from_millis(20);
 
 /// How many numbers a call may use up: batches may be long, so that slow subscribers have something to be slow at.
-const MOST: usize = 40;
+const MOST: usize = 16;
 
 /// One writer, with numbers of its own.
 pub struct Writer {
