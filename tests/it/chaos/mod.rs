@@ -88,6 +88,8 @@ async fn under_seed(
 ) -> anyhow::Result<()> {
     let seed = match std::env::var("CARETAKER_CHAOS_SEED") {
         Ok(text) => text.parse()?,
+        // The run of every day breaks the same things in the same order.
+        Err(_) if lasting() == SHORT => 7,
         Err(_) => u64::from(fastrand::u32(..)),
     };
     let engine = database.engine;
