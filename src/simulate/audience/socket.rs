@@ -81,13 +81,12 @@ impl Socket {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(Some(text)),
-                Some(Ok(Message::Close(frame))) => match frame {
-                    Some(frame) => bail!("closed with {}: {}", u16::from(frame.code), frame.reason),
-                    None => return Ok(None),
-                },
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    bail!("closed with {}: {}", u16::from(frame.code), frame.reason)
+                }
+                Some(Ok(Message::Close(None))) | None => return Ok(None),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error.into()),
-                None => return Ok(None),
             }
         }
     }
