@@ -197,9 +197,11 @@ async fn rows(stream: &mut Stream, count: usize) -> Vec<String> {
 /// How many statements it takes to tell so many the same event.
 async fn statements(test: &TestDatabase, count: usize, is_shared: bool) -> anyhow::Result<usize> {
     let world = World::open(test, is_shared).await?;
+    // News each time: the database is the same.
+    let building = format!("{count}-{is_shared}");
     let mut streams = world.followers(FOLLOW, count).await;
     // All that has to be read to get there was.
-    world.report("b", 1).await?;
+    world.report(&building, 1).await?;
     let first = join_all(streams.iter_mut().map(next)).await;
     assert!(first.iter().all(|event| *event == first[0]), "{first:?}");
     assert_eq!(
@@ -207,7 +209,7 @@ async fn statements(test: &TestDatabase, count: usize, is_shared: bool) -> anyho
         "{first:?}"
     );
     let before = world.statements.load(Ordering::SeqCst);
-    world.report("b", 1).await?;
+    world.report(&building, 1).await?;
     let second = join_all(streams.iter_mut().map(next)).await;
     assert!(second.iter().all(|event| *event == second[0]), "{second:?}");
     let taken = world.statements.load(Ordering::SeqCst) - before;

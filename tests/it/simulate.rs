@@ -173,7 +173,9 @@ async fn subscribers_over_all_transports_are_held_against_the_feed(
     assert!(heard["idleBytes"].is_number(), "{heard}");
     let found = &heard["verified"];
     let expected = found["expected"].as_u64().unwrap();
-    assert!(expected >= 9 * 30 && heard["frames"] == expected, "{heard}");
+    // Deadlines that pass meanwhile are told as well.
+    let frames = heard["frames"].as_u64().unwrap();
+    assert!(expected >= 9 * 30 && frames >= expected, "{heard}");
     for fault in ["missing", "repeated", "disordered", "unknown"] {
         assert_eq!(found[fault], 0, "{heard}");
     }
