@@ -1,52 +1,51 @@
 //! The server: everything built once, in order, and taken down in the opposite order.
 
+mod beside;
 mod connection;
 mod counted;
 pub mod greeting;
 mod intake;
 mod nats;
+mod parts;
 mod places;
 mod readers;
+mod readiness;
+mod settings;
 mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
-use chrono::{TimeDelta, Utc};
-use sea_orm::DbBackend;
+use anyhow::{Context, bail};
+use chrono::Utc;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use connection::Patience;
+use parts::Parts;
 use tls::Tls;
 
 use crate::config::Config;
 use crate::domain::database::Database;
-use crate::domain::notice::Mark;
 use crate::domain::oauth::standing::Standing;
 use crate::domain::operator::Operator;
 use crate::domain::wake::Wake;
 use crate::domain::writer::{Clock, Limits, Writer};
 use crate::domain::{migrate, operator};
-use crate::feed::{self, Tail};
-use crate::graphql::document::Documents;
-use crate::graphql::{Schema, limits};
+use crate::feed::Tail;
+use crate::graphql::Schema;
 use crate::http::cors::Cors;
 use crate::http::guard::Guard;
-use crate::http::health::Readiness;
-use crate::http::live::{Live, Terms};
+use crate::http::live::Live;
 use crate::http::reader::display::Displays;
 use crate::http::webhook::Intake;
 use crate::http::{self, graphql};
 use crate::ingest::proof::bearer::Own;
-use crate::operate::prune::{self, Ages};
 use crate::operate::replay::Replay;
-use crate::operate::{notices, upkeep};
+use crate::operate::upkeep;
 
 /// How many connections the queries share.
 const READERS: u32 = 6;
@@ -116,7 +115,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         .transpose()
         .context("the certificate (settings: `tls`)")?
         .unzip();
-    let documents = documents(&config).context("the trusted documents")?;
+    let documents = settings::documents(&config).context("the trusted documents")?;
     let url = config.database_url();
     // A statement ends soon after its reader was told that it took too long.
     let read = Duration::from_secs(config.graphql.timeout_seconds.into()) + Duration::from_secs(1);
@@ -133,7 +132,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         let places_file = config
             .places_file
             .as_ref()
-            .filter(|_| names_places(&config));
+            .filter(|_| settings::names_places(&config));
         let names_from = places_file.map_or_else(
             || "the settings".to_owned(),
             |path| path.display().to_string(),
@@ -181,7 +180,6 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     let displays = Arc::new(Displays::new(database.clone()));
     let readers = readers::readers(&config, Arc::clone(&displays), Arc::clone(&clock)).await?;
     let readers = Arc::new(readers);
-    let watching_displays = tokio::spawn(displays.keep_watch());
 
     let (wake, wakes) = Wake::new();
     let limits = Limits {
@@ -191,55 +189,24 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     };
     let (writer, writing) =
         Writer::start(database.clone(), limits, Arc::clone(&clock), wake.clone());
-    let (tail, tailing) = Tail::start(database.feed.clone(), wakes, feed_settings(&config))
-        .await
-        .context("the feed")?;
-    let (watched, noticed, mended) = (wake.clone(), wake.clone(), wake.clone());
+    let (tail, tailing) = Tail::start(
+        database.feed.clone(),
+        wakes,
+        settings::feed_settings(&config),
+    )
+    .await
+    .context("the feed")?;
     let operator = Operator {
         database: database.clone(),
         clock: Arc::clone(&clock),
         wake: wake.clone(),
     };
     let replay = Replay::new(database.clone(), Arc::clone(&clock), Some(wake.clone()));
-    let exchanging = nats::exchange(&config, &database)
-        .await
-        .context("the subject of NATS")?
-        .map(|(exchange, login)| tokio::spawn(feed::exchange(exchange, login, wake.clone())));
-    let listening = (database.backend() == DbBackend::Postgres).then(|| {
-        tokio::spawn(feed::listen(
-            config.database_url().expose_secret().to_owned(),
-            wake,
-        ))
-    });
-
-    let reloading = reloading.map(tokio::spawn);
-    let watching = config
-        .places_file
-        .clone()
-        .map(|path| tokio::spawn(places::watch(path, database.clone(), watched)));
-
-    let ages = ages(&config);
-    let every = Duration::from_secs(config.retention.every_seconds.into());
-    let pruning = (!ages.keep_all()).then(|| {
-        let clock = Arc::clone(&clock);
-        tokio::spawn(prune::keep_at_it(database.clone(), ages, every, clock))
-    });
-
-    let noticing = if config.feed.notices {
-        let mark = Mark::load(&database, clock())
-            .await
-            .context("the notices")?;
-        let (database, clock) = (database.clone(), Arc::clone(&clock));
-        let giving = notices::keep_at_it(database, clock, mark, noticed);
-        Some(tokio::spawn(giving))
-    } else {
-        None
-    };
-    let mending = tokio::spawn(upkeep::keep_at_it(
-        database.clone(),
-        Arc::clone(&clock),
-        mended,
-    ));
+    let mut beside = beside::start(&config, &database, &clock, &wake).await?;
+    beside.spawn(displays.keep_watch());
+    if let Some(reloading) = reloading {
+        beside.spawn(reloading);
+    }
 
     let (stop, stopping) = watch::channel(false);
     let (matrix, urgent) = gates;
@@ -270,7 +237,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         Some(operator),
         Some(replay),
         Some(refusals),
-        graphql_limits(&config),
+        settings::graphql_limits(&config),
     )
     .with_documents(documents)
     .with_sharing(config.live.shared);
@@ -279,7 +246,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
     let live = Arc::new(Live {
         schema,
         readers: Arc::clone(&readers),
-        terms: terms(&config),
+        terms: settings::terms(&config),
         stopping: goodbyes,
         open,
     });
@@ -295,19 +262,14 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         issuer,
         face,
         live,
-        readiness: readiness(&database, writer),
+        readiness: readiness::readiness(&database, writer),
         guard: if readers.is_open() {
             Guard::new(address, cors)
         } else {
             Guard::resting()
         },
     };
-    let patience = Patience {
-        head: Duration::from_secs(config.head_seconds.into()),
-        write: Duration::from_secs(config.write_seconds.into()),
-        drain: Duration::from_secs(config.drain_seconds.into()),
-        most: config.max_connections,
-    };
+    let patience = settings::patience(&config);
     let until_stopped = || told(stopping.clone());
     let outer = webhooks.map(|(listener, _)| {
         let router = http::webhooks(&http_parts);
@@ -337,19 +299,7 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         }
         // What reads the database ends before it is closed, or it takes that for an outage.
         following.abort();
-        let tasks = [
-            listening,
-            exchanging,
-            watching,
-            reloading,
-            pruning,
-            Some(watching_displays),
-            noticing,
-            Some(mending),
-        ];
-        for task in tasks.into_iter().flatten() {
-            task.abort();
-        }
+        drop(beside);
         if timeout(CLOSE_TIMEOUT, database.close()).await.is_err() {
             tracing::warn!("the database did not close in time");
         }
@@ -370,166 +320,6 @@ async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<(TcpListener, S
         .with_context(|| format!("cannot listen on {address} (another address: {flag})"))?;
     let address = listener.local_addr()?;
     Ok((listener, address))
-}
-
-/// What runs while the server does.
-struct Parts {
-    serving: JoinHandle<()>,
-    writing: JoinHandle<()>,
-    tailing: JoinHandle<()>,
-    stopping: watch::Receiver<bool>,
-    /// Tells the sockets to say goodbye.
-    goodbye: watch::Sender<bool>,
-}
-
-impl Parts {
-    /// Until the server was told to stop and everything taken is stored, or until a part of it has ended unasked.
-    async fn run(mut self) -> anyhow::Result<()> {
-        let (mut served, mut is_written, mut failure) = (None, false, None);
-        tokio::select! {
-            biased;
-            () = told(self.stopping.clone()) => {}
-            ended = &mut self.serving => served = Some(ended),
-            ended = &mut self.writing => {
-                is_written = true;
-                failure = Some(unasked("writer", ended));
-            }
-            ended = &mut self.tailing => failure = Some(unasked("feed", ended)),
-        }
-        self.goodbye.send_replace(true);
-        // Told to stop, all parts end soon: one of them may be seen to end before the word itself is.
-        let is_asked = *self.stopping.borrow() || self.stopping.has_changed().is_err();
-        if !is_asked {
-            self.serving.abort();
-            return Err(failure.unwrap_or_else(|| anyhow!("the listener ended unasked")));
-        }
-        let served = match served {
-            Some(served) => served,
-            None => self.serving.await,
-        };
-        served.context("the listener's task")?;
-        if is_written {
-            return Ok(());
-        }
-        // The router is gone and with it every way to the writer: it ends when its queue is empty.
-        self.writing.await.context("the writer's task")
-    }
-}
-
-async fn told(mut told: watch::Receiver<bool>) {
-    // A server whose handle was dropped stops too.
-    let _ = told.wait_for(|told| *told).await;
-}
-
-fn unasked(part: &str, ended: Result<(), JoinError>) -> anyhow::Error {
-    match ended {
-        Ok(()) => anyhow!("the {part}'s task ended unasked"),
-        Err(error) => anyhow!(error).context(format!("the {part}'s task failed")),
-    }
-}
-
-fn names_places(config: &Config) -> bool {
-    config.places.is_some() || !config.properties.is_empty()
-}
-
-fn ages(config: &Config) -> Ages {
-    let days = |days: Option<u32>| TimeDelta::try_days(days?.into());
-    Ages {
-        bodies: days(config.retention.bodies_days),
-        deliveries: days(config.retention.deliveries_days),
-        quarantined: days(config.retention.quarantined_days),
-        activities: days(config.retention.activities_days),
-    }
-}
-
-fn feed_settings(config: &Config) -> feed::Settings {
-    feed::Settings {
-        poll: Duration::from_millis(config.feed.poll_milliseconds.into()),
-        buffer: config.feed.buffer,
-        heartbeat: Duration::from_millis(config.feed.heartbeat_milliseconds.into()),
-    }
-}
-
-fn terms(config: &Config) -> Terms {
-    let live = &config.live;
-    Terms {
-        operations: live.max_operations,
-        message_bytes: live.max_message_bytes,
-        init: Duration::from_secs(live.init_seconds.into()),
-        ping: Duration::from_secs(live.ping_seconds.into()),
-        patience: Duration::from_secs(live.patience_seconds.into()),
-    }
-}
-
-fn graphql_limits(config: &Config) -> limits::Limits {
-    limits::Limits {
-        document_bytes: config.graphql.max_document_bytes,
-        tokens: config.graphql.max_tokens,
-        depth: config.graphql.max_depth,
-        cost: config.graphql.max_cost,
-        fields: config.graphql.max_fields,
-        aliases: config.graphql.max_aliases,
-        directives: config.graphql.max_directives,
-        list: config.graphql.max_list,
-        values: config.graphql.max_values,
-        buckets: config.graphql.max_buckets,
-        introspection: config.graphql.introspection,
-        timeout: Duration::from_secs(config.graphql.timeout_seconds.into()),
-        show_usage: config.graphql.show_usage,
-    }
-}
-
-/// The documents that requests may name.
-fn documents(config: &Config) -> anyhow::Result<Documents> {
-    let Some(path) = &config.graphql.trusted_documents else {
-        return Ok(Documents::registered(config.graphql.persisted_documents));
-    };
-    let shown = path.display().to_string();
-    let manifest = std::fs::read_to_string(path).with_context(|| shown.clone())?;
-    let documents = Documents::trusted(&manifest, &graphql_limits(config))
-        .map_err(|why| anyhow!("{shown}: {why}"))?;
-    let count = documents.trusted_count();
-    tracing::info!(manifest = shown, count, "only trusted documents are run");
-    Ok(documents)
-}
-
-fn readiness(database: &Database, writer: Writer) -> Readiness {
-    let (reached, migrated) = (database.clone(), database.clone());
-    Readiness::default()
-        .with("database", move || {
-            let database = reached.clone();
-            async move {
-                database.feed.ping().await.map_err(|error| {
-                    tracing::warn!(%error, "the database does not answer");
-                    "unreachable".to_owned()
-                })
-            }
-        })
-        .with("migrations", move || {
-            let database = migrated.clone();
-            async move {
-                let migrations = migrate::status(&database).await.map_err(|error| {
-                    tracing::warn!(%error, "the migrations cannot be read");
-                    "unknown".to_owned()
-                })?;
-                let is_pending = migrations.iter().any(|migration| !migration.is_applied);
-                if is_pending {
-                    Err("pending".to_owned())
-                } else {
-                    Ok(())
-                }
-            }
-        })
-        .with("writer", move || {
-            let is_alive = writer.is_alive();
-            async move {
-                if is_alive {
-                    Ok(())
-                } else {
-                    Err("stopped".to_owned())
-                }
-            }
-        })
 }
 
 /// Serves until the process is told to stop (Ctrl-C or SIGTERM); `greet` is called once it listens.
@@ -558,4 +348,9 @@ async fn told_to_stop() -> std::io::Result<&'static str> {
         pressed = tokio::signal::ctrl_c() => pressed.map(|()| "interrupt"),
         _ = terminate.recv() => Ok("terminate"),
     }
+}
+
+async fn told(mut told: watch::Receiver<bool>) {
+    // A server whose handle was dropped stops too.
+    let _ = told.wait_for(|told| *told).await;
 }
