@@ -57,7 +57,8 @@ fn server(address: &str) -> Option<(ServerAddr, Option<NatsLogin>)> {
     let mut url = address.parse::<ServerAddr>().ok()?.into_inner();
     let decoded = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
     let login = match (decoded(url.username())?, url.password()) {
-        (user, _) if user.is_empty() => None,
+        (user, None) if user.is_empty() => None,
+        (user, Some(_)) if user.is_empty() => return None,
         (token, None) => Some(NatsLogin::Token(token.into())),
         (user, Some(password)) => Some(NatsLogin::Password {
             user,
@@ -129,6 +130,7 @@ mod tests {
             "nats://one,,",
             "nats://one/hidden",
             "nats://u:hidden@one:x",
+            "nats://:hidden@one",
         ] {
             assert!(!read(odd).unwrap_err().contains("hidden"), "{odd}");
         }

@@ -14,7 +14,7 @@ const BUSY: Duration = Duration::from_secs(5);
 /// How long a request waits for a connection before the database counts as away.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
-/// How long one statement of a reader may take, unless its pool is opened for less.
+/// How long one statement of a reader of PostgreSQL may take, unless its pool is opened for less.
 const READ: Duration = Duration::from_secs(30);
 /// A PostgreSQL connection that was used within this time is taken to be there: asking first costs every read a round trip.
 /// No PostgreSQL restarts within it.
@@ -66,7 +66,7 @@ impl Database {
     /// # Errors
     /// When the database cannot be reached or the URL is of another kind.
     pub async fn open(url: &str, readers: u32) -> Result<Self, OpenError> {
-        Self::open_in(url, readers, READ, None).await
+        Self::open_in(url, readers, None, None).await
     }
 
     /// The same where no statement of the readers may take longer than `read`: whoever asked has gone by then.
@@ -74,18 +74,18 @@ impl Database {
     /// # Errors
     /// As [`Database::open`].
     pub async fn open_for(url: &str, readers: u32, read: Duration) -> Result<Self, OpenError> {
-        Self::open_in(url, readers, read, None).await
+        Self::open_in(url, readers, Some(read), None).await
     }
 
     /// Opens the side database of a rebuild: a schema of the PostgreSQL database at `url`.
     pub(super) async fn open_side(url: &str, schema: &str) -> Result<Self, OpenError> {
-        Self::open_in(url, 1, READ, Some(schema)).await
+        Self::open_in(url, 1, None, Some(schema)).await
     }
 
     async fn open_in(
         url: &str,
         readers: u32,
-        read: Duration,
+        read: Option<Duration>,
         schema: Option<&str>,
     ) -> Result<Self, OpenError> {
         let options = |role, connections| {
@@ -101,7 +101,7 @@ impl Database {
         }
         let writer = SeaOrm::connect(options(Role::Writer, 1)).await?;
         let readers = SeaOrm::connect(options(Role::Reader(read), readers.max(1))).await?;
-        let feed = SeaOrm::connect(options(Role::Reader(READ), FEED)).await?;
+        let feed = SeaOrm::connect(options(Role::Reader(None), FEED)).await?;
         Ok(Self {
             readers,
             feed,
@@ -177,8 +177,8 @@ fn place(options: &PgConnectOptions) -> String {
 #[derive(Clone, Copy)]
 enum Role {
     Writer,
-    /// No statement of it may take longer.
-    Reader(Duration),
+    /// What is done with one connection takes no longer, where that is said: a command reads for as long as it must.
+    Reader(Option<Duration>),
 }
 
 fn options(url: &str, role: Role, connections: u32) -> ConnectOptions {
@@ -191,10 +191,11 @@ fn options(url: &str, role: Role, connections: u32) -> ConnectOptions {
         .map_sqlx_sqlite_opts(move |options| sqlite(options, role))
         .map_sqlx_postgres_opts(move |options| postgres(options, role));
     if let Role::Reader(read) = role {
-        options
-            .test_before_acquire_if_idle_for(SURELY_THERE)
-            .map_sqlx_sqlite_pool_opts(move |pool| {
-                // A file does not go away; nor does SQLite give up by itself once nobody waits for the answer.
+        // A file does not go away.
+        options.test_before_acquire_if_idle_for(SURELY_THERE);
+        if let Some(read) = read {
+            // SQLite does not give up by itself once nobody waits for the answer.
+            options.map_sqlx_sqlite_pool_opts(move |pool| {
                 pool.after_connect(move |connection, _| Box::pin(bound(connection, read)))
                     .before_acquire(move |connection, _| {
                         Box::pin(async move {
@@ -203,6 +204,7 @@ fn options(url: &str, role: Role, connections: u32) -> ConnectOptions {
                         })
                     })
             });
+        }
     }
     options
 }
@@ -248,7 +250,10 @@ fn postgres(options: PgConnectOptions, role: Role) -> PgConnectOptions {
         ]),
         Role::Reader(read) => options.application_name("caretaker-reader").options([
             ("default_transaction_read_only", "on".to_owned()),
-            ("statement_timeout", read.as_millis().to_string()),
+            (
+                "statement_timeout",
+                read.unwrap_or(READ).as_millis().to_string(),
+            ),
         ]),
     }
 }

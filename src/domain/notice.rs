@@ -93,15 +93,16 @@ impl Mark {
     }
 }
 
-/// Takes all activities so far for looked at, where notices are given at all: they are not judged by another rule than
-/// when they came.
+/// Takes all that happened and every deadline that passed so far for looked at, where notices are given at all: they are
+/// not judged by another rule than then.
 ///
 /// # Errors
 /// What the database says.
-pub async fn pass_over(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+pub async fn pass_over(connection: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<(), DbErr> {
     if let Some(mark) = Mark::read(connection).await? {
         let seq = journal::tip(connection).await?;
-        Mark { seq, ..mark }.keep(connection).await?;
+        let time = std::cmp::max(mark.time, now);
+        Mark { seq, time, ..mark }.keep(connection).await?;
     }
     Ok(())
 }
@@ -290,17 +291,14 @@ async fn passed(
 ) -> Result<(Vec<incident::Model>, DateTime<Utc>), DbErr> {
     let mut through = now;
     let columns = [incident::Column::SlaMissAt, incident::Column::SlaRiskAt];
-    let within = |column: incident::Column, through| {
-        Condition::all()
-            .add(column.gte(since))
-            .add(column.lte(through))
-    };
     for column in columns {
-        // Where a page ends, its last moment is taken whole, however many share it.
+        // Where a page ends, its last moment is taken whole, however many share it. What shares the first moment does not
+        // count: it would fill the same page again.
         let last: Option<DateTime<Utc>> = incident::Entity::find()
             .select_only()
             .column(column)
-            .filter(within(column, through))
+            .filter(column.gt(since))
+            .filter(column.lte(through))
             .order_by_asc(column)
             .offset(PAGE)
             .limit(1)
@@ -311,7 +309,9 @@ async fn passed(
     }
     let mut incidents = Vec::new();
     for column in columns {
-        let rows = incident::Entity::find().filter(within(column, through));
+        let rows = incident::Entity::find()
+            .filter(column.gte(since))
+            .filter(column.lte(through));
         incidents.extend(rows.all(connection).await?);
     }
     Ok((incidents, through))

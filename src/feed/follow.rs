@@ -16,6 +16,7 @@ use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+use super::read::in_time;
 use super::tail::Tail;
 use crate::domain::activity::filter::Filter;
 use crate::domain::journal;
@@ -71,7 +72,7 @@ pub async fn follow(
     follow: Follow,
 ) -> Result<impl Stream<Item = Event> + Send + use<>, FeedError> {
     if let Some(after) = follow.after {
-        let earliest = journal::pruned_through(&readers).await?;
+        let earliest = in_time(journal::pruned_through(&readers)).await?;
         if after < earliest {
             return Err(FeedError::CursorExpired { earliest });
         }
@@ -81,7 +82,7 @@ pub async fn follow(
     let mut last = match follow.after {
         Some(after) => after,
         // Not the tail's tip: it may not have read yet what the subscriber knows to be acknowledged.
-        None => journal::tip(&readers).await?,
+        None => in_time(journal::tip(&readers)).await?,
     };
     let heartbeat = tail.settings().heartbeat;
     Ok(stream! {
@@ -95,22 +96,31 @@ pub async fn follow(
         }
         loop {
             let through = follow.until.unwrap_or_else(|| tail.tip());
+            // How far one read looks: a filter that little fits may look through all of the history for one page.
+            let mut reach = i64::MAX;
             while last < through {
-                match backlog(&readers, &follow, last, through).await {
+                let end = through.min(last.saturating_add(reach));
+                match in_time(backlog(&readers, &follow, last, end)).await {
                     Ok((_, earliest)) if earliest > last => {
                         yield Event::Expired(earliest);
                         return;
                     }
                     Ok((page, _)) => {
                         let full = page.len() as u64 == PAGE;
-                        let read = if full { page.last().map_or(through, |row| row.seq) } else { through };
+                        let read = if full { page.last().map_or(end, |row| row.seq) } else { end };
+                        let is_silent = page.is_empty() && read < through;
                         for row in page {
                             yield Event::Activity(Arc::new(row));
                         }
                         last = read;
+                        reach = reach.saturating_mul(2);
+                        if is_silent {
+                            yield Event::Heartbeat(last);
+                        }
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a subscriber's backlog could not be read and is tried again");
+                        reach = ((end - last) / 4).max(1);
                         tokio::time::sleep(BACKOFF).await;
                     }
                 }

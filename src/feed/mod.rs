@@ -11,6 +11,7 @@
 mod changes;
 mod follow;
 mod nats;
+mod read;
 mod tail;
 mod wake;
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 use entity::activity;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::{broadcast, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
+use super::read::in_time;
 use crate::domain::activity::filter::Filter;
 use crate::domain::journal;
 use crate::domain::wake::Wakes;
@@ -16,10 +17,6 @@ use crate::domain::wake::Wakes;
 const PAGE: u64 = 500;
 /// The pause after a failed read.
 const BACKOFF: Duration = Duration::from_millis(500);
-
-/// How long a read may take: a connection whose other end is gone may never say so.
-const PATIENCE: Duration = Duration::from_secs(10);
-const NO_ANSWER: &str = "the database has not answered in time";
 
 /// How the feed runs.
 #[derive(Clone, Copy, Debug)]
@@ -92,9 +89,7 @@ async fn run(
     let mut away_since = None;
     loop {
         let begun = Instant::now();
-        let read = timeout(PATIENCE, advance(&readers, &tip, &activities)).await;
-        let read = read.unwrap_or_else(|_| Err(DbErr::Custom(NO_ANSWER.to_owned())));
-        match read {
+        match in_time(advance(&readers, &tip, &activities)).await {
             Ok(is_more) => {
                 if let Some(since) = away_since.take() {
                     let away_seconds = begun.duration_since(since).as_secs();

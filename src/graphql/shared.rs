@@ -163,6 +163,8 @@ fn together(
             last = Some(stands);
         }
         let request = request.map_or_else(|| question.request(), |request| *request);
+        // Who asks next may run it for all again.
+        drop(question);
         let mut own = schema.alone(request, viewer, position.stretch(last, None));
         while let Some(told) = own.next().await {
             yield told;

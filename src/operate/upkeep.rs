@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::domain::database::Database;
 use crate::domain::upkeep;
@@ -24,12 +24,15 @@ pub async fn begin(database: &Database, clock: &Clock) {
 pub async fn keep_at_it(database: Database, clock: Clock, wake: Wake) {
     let mut is_under_way = false;
     loop {
+        let began = Instant::now();
         match step(&database, &clock).await {
             Some(true) => {
                 if !is_under_way {
                     tracing::info!("stored rows are brought into line beside the server");
                 }
                 is_under_way = true;
+                // Calls, and other servers, have half of the writer's time.
+                sleep(began.elapsed()).await;
             }
             Some(false) => {
                 if std::mem::take(&mut is_under_way) {

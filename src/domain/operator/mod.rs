@@ -50,7 +50,7 @@ pub async fn import(
         changed |= map_statuses(&transaction, types).await?;
     }
     if let Some(rule) = &declared.sla {
-        changed |= sla::import(&transaction, rule).await?;
+        changed |= sla::import(&transaction, rule, now).await?;
     }
     if let Some(places) = &declared.places {
         let held = place::held(&transaction).await?;

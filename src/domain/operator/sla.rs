@@ -1,5 +1,6 @@
 //! The operator's word on deadlines, kept in the database. What is stored is brought into line with it by `upkeep`.
 
+use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr};
 
 use crate::domain::sla::Rule;
@@ -22,12 +23,16 @@ pub async fn rule(connection: &impl ConnectionTrait) -> Result<Rule, DbErr> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn import(connection: &impl ConnectionTrait, wanted: &Rule) -> Result<bool, DbErr> {
+pub async fn import(
+    connection: &impl ConnectionTrait,
+    wanted: &Rule,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
     if rule(connection).await? == *wanted {
         return Ok(false);
     }
     let value = serde_json::to_string(wanted).map_err(|error| DbErr::Custom(error.to_string()))?;
     journal::keep(connection, RULE, value).await?;
-    notice::pass_over(connection).await?;
+    notice::pass_over(connection, now).await?;
     Ok(true)
 }

@@ -109,7 +109,7 @@ pub async fn copy_operator(
     bulk::write::<property::Entity>(&transaction, &word.properties, &[], Existing::Replace).await?;
     bulk::write::<status_type::Entity>(&transaction, &word.statuses, &[], Existing::Replace)
         .await?;
-    operator::sla::import(&transaction, &word.sla).await?;
+    operator::sla::import(&transaction, &word.sla, now).await?;
     operator::place::replace(&transaction, &operator::place::Links::new(), links, now).await?;
     transaction.commit().await
 }

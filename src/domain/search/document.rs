@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 256 * 1024;
 /// The setting that says how the stored words were made, and how far.
 const MADE: &str = "search_words";
 /// How they are made now. Whoever changes how words are split and folded counts on: all are made anew then.
-const VERSION: &str = "1";
+const VERSION: u32 = 1;
 /// How many things of each kind one transaction goes through.
 const PAGE: u64 = 500;
 
@@ -167,6 +167,8 @@ impl Words {
 pub async fn bring_into_line(database: &Database) -> Result<bool, DbErr> {
     let after = |made: Option<Made>| match made {
         Some(made) if made.version == VERSION => made.after,
+        // A newer release beside this one goes on in its own way.
+        Some(made) if made.version > VERSION => None,
         _ => Some([Some(Uuid::nil()); 4]),
     };
     let made = Made::read(&database.feed).await?;
@@ -197,7 +199,7 @@ pub async fn bring_into_line(database: &Database) -> Result<bool, DbErr> {
     refresh(&transaction, &stale).await?;
     let is_more = after.iter().any(Option::is_some);
     let made = Made {
-        version: VERSION.to_owned(),
+        version: VERSION,
         after: is_more.then_some(after),
     };
     let made = serde_json::to_string(&made).map_err(|error| DbErr::Custom(error.to_string()))?;
@@ -210,7 +212,7 @@ pub async fn bring_into_line(database: &Database) -> Result<bool, DbErr> {
 #[derive(Debug, Serialize, Deserialize)]
 struct Made {
     /// In which way.
-    version: String,
+    version: u32,
     /// Through which building, zone, incident and task, none where those are done; none when all are.
     after: Option<[Option<Uuid>; 4]>,
 }

@@ -43,6 +43,8 @@ impl Applied {
     async fn open(connection: &impl ConnectionTrait, rule: &Rule) -> Result<Option<Uuid>, DbErr> {
         Ok(match Self::read(connection).await? {
             Some(applied) if applied.is_by(rule) => applied.after,
+            // A newer release beside this one goes on in its own way.
+            Some(applied) if applied.generation > activity::GENERATION => None,
             _ => Some(Uuid::nil()),
         })
     }

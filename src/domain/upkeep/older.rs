@@ -14,7 +14,7 @@ use crate::domain::search::document::{self, Stale};
 use crate::domain::{batch, journal, notice, operator, zone};
 
 /// The setting that says through which activity what older releases wrote was looked at.
-const LOOKED_THROUGH: &str = "older_through_seq";
+const LOOKED_THROUGH: &str = "older_than_1_through_seq";
 
 /// The index's own condition, in its words; `{by}` names it to SQLite, which would walk all activities since.
 const OLDER: &str = "SELECT seq, incident_id, task_id, zone_id, building_id FROM activity {by}
@@ -77,7 +77,7 @@ async fn older(connection: &impl ConnectionTrait) -> Result<Vec<Older>, DbErr> {
     let through: i64 = through.and_then(|seq| seq.parse().ok()).unwrap_or(0);
     let backend = connection.get_database_backend();
     let (by, after) = match backend {
-        DbBackend::Sqlite => ("INDEXED BY activity_older", "?1"),
+        DbBackend::Sqlite => ("INDEXED BY activity_older_than_1", "?1"),
         _ => ("", "$1"),
     };
     let sql = OLDER.replace("{by}", by).replace("{after}", after);

@@ -35,8 +35,7 @@ pub(super) fn of(request: &mut Request, viewer: &Viewer) -> Option<Key> {
     }
     let begins = beginning(request)?;
     let mut variables = request.variables.clone();
-    if let Some(name) = begins.filter(|name| occurrences(&request.query, name) == 2) {
-        // Declared and used there: it says where to begin and nothing else.
+    if let Some(name) = begins.filter(|name| only_begins(&request.query, name)) {
         variables.remove(&name);
     }
     Some(Key {
@@ -70,15 +69,13 @@ fn beginning(request: &mut Request) -> Option<Option<Name>> {
     })
 }
 
-/// How often a variable stands in a document, or seems to.
-fn occurrences(document: &str, name: &Name) -> usize {
-    let names = document.split('$').skip(1).map(|rest| {
-        let is_of_name = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
-        let rest = rest.trim_start();
-        rest.find(|sign| !is_of_name(sign))
-            .map_or(rest, |end| &rest[..end])
-    });
-    names.filter(|found| *found == name.as_str()).count()
+/// Whether a variable is declared, says where to begin, and surely stands nowhere else: its name, as a word, does not.
+fn only_begins(document: &str, name: &Name) -> bool {
+    let is_sign = |sign: char| !(sign.is_ascii_alphanumeric() || sign == '_');
+    let words = document
+        .split(is_sign)
+        .filter(|word| *word == name.as_str());
+    words.count() == 2 + usize::from(name == BEGINS)
 }
 
 /// Whether any text may be a length of time: in a filter it counts from the moment it was asked.
@@ -136,10 +133,13 @@ mod tests {
         assert_ne!(asked, plain(&FOLLOW.replace("id", "kind"), json!({})));
         // Another use of the variable shows in the answer.
         let twice = FOLLOW.replace("activity {", "activity @skip(if: $after) {");
-        assert_ne!(
-            plain(&twice, json!({"after": "a"})),
-            plain(&twice, json!({"after": "b"}))
-        );
+        let hidden = FOLLOW.replace("activity {", "activity @skip(if: $,after) {");
+        for document in [&twice, &hidden] {
+            assert_ne!(
+                plain(document, json!({"after": "a"})),
+                plain(document, json!({"after": "b"}))
+            );
+        }
     }
 
     #[test]

@@ -122,8 +122,11 @@ impl Socket {
                 Message::Text(Told::Ack.text().into())
             }
             told = self.operations.next() => {
-                let text = told?.text();
-                if self.kept.keeps(text.len(), Instant::now()) {
+                let told = told?;
+                // Whoever asked once waits for the end.
+                let may_wait = matches!(told, Told::Next(..));
+                let text = told.text();
+                if may_wait && self.kept.keeps(text.len(), Instant::now()) {
                     let fed = out.feed(Message::Text(text.into()));
                     within(fed, self.live.terms.patience, &mut self.over).await?;
                     return self.rest().await;
