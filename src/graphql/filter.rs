@@ -12,15 +12,13 @@ use super::comparison::{
 };
 use super::duration::Duration;
 use super::error::Fault;
-use super::limits::{DEEPEST_FILTER, Limit, WIDEST_FILTER};
+use super::limits::{DEEPEST_FILTER, Limit, MOST_STEPS, WIDEST_FILTER};
 use super::relation;
 use crate::domain::filter::Filter;
 use crate::domain::{self, status_type};
 
 /// How many values a filter may compare with in all.
 const MOST_VALUES: usize = 500;
-/// How many searches and questions to related things one filter holds: each is a statement within the statement.
-const MOST_STEPS: usize = 8;
 
 /// An input that narrows a list.
 pub trait FilterInput {

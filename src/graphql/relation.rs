@@ -4,15 +4,13 @@ use entity::{Searched, building, incident, property, task, zone};
 
 use super::error::Fault;
 use super::filter::{FilterInput, Level};
-use super::limits::Limit;
+use super::limits::{Limit, MOST_WORDS};
 use crate::domain::filter::{Filter, Operand, Test};
 use crate::domain::key::Key;
 use crate::domain::relation::Among;
 use crate::domain::search::Phrase;
 use crate::domain::table::ActiveEnum;
 
-/// How many words one search may have.
-const MOST_WORDS: usize = 20;
 /// What each question to other rows costs beside a plain field, as often as its list is asked for: it may look through
 /// all of them.
 const STEP_COST: usize = 500;

@@ -20,7 +20,7 @@ use super::error::Fault;
 pub use cost::{Usage, UsageLimits};
 pub use excess::{Excess, Limit};
 pub use shape::Shape;
-pub(super) use value::{DEEPEST_FILTER, LONGEST_ORDER, WIDEST_FILTER};
+pub(super) use value::{DEEPEST_FILTER, LONGEST_ORDER, MOST_STEPS, MOST_WORDS, WIDEST_FILTER};
 
 /// The limits of one request.
 #[derive(Clone, Copy, Debug)]

@@ -12,6 +12,7 @@ use super::super::error::Fault;
 use super::super::plan::LARGEST_PAGE;
 use super::text::NESTING;
 use super::{Limit, Limits};
+use crate::domain::search::Phrase;
 
 /// How many filters `and` and `or` may combine.
 pub(in crate::graphql) const WIDEST_FILTER: usize = 20;
@@ -20,8 +21,24 @@ pub(in crate::graphql) const DEEPEST_FILTER: usize = 5;
 /// How many fields an order may name.
 pub(in crate::graphql) const LONGEST_ORDER: usize = 3;
 
+/// How many searches and questions to related things one filter holds: each is a statement within the statement.
+pub(in crate::graphql) const MOST_STEPS: usize = 8;
+/// How many words one search may have.
+pub(in crate::graphql) const MOST_WORDS: usize = 20;
+
 /// The words that make filters of filters.
 const COMBINING: [&str; 3] = ["and", "or", "not"];
+/// The words by which filters ask other rows.
+const ASKING: [&str; 8] = [
+    "search",
+    "inProperty",
+    "inBuilding",
+    "inZone",
+    "hasIncident",
+    "hasTask",
+    "hasWorkOrder",
+    "ofIncident",
+];
 
 /// Refuses variables that nest too deeply, before anything else walks them.
 ///
@@ -94,6 +111,10 @@ struct Measure {
     values: usize,
     /// How deep filters are combined in it.
     combined: usize,
+    /// How many questions to other rows are in it.
+    steps: usize,
+    /// How many words it has if it is a text.
+    words: usize,
     /// How long it is if it is a list, how much if it is a number.
     length: usize,
 }
@@ -103,6 +124,8 @@ impl Measure {
         Self {
             values: self.values.saturating_add(other.values),
             combined: self.combined.max(other.combined),
+            steps: self.steps.saturating_add(other.steps),
+            words: 0,
             length: 0,
         }
     }
@@ -111,6 +134,8 @@ impl Measure {
         Self {
             values: self.values.max(other.values),
             combined: self.combined.max(other.combined),
+            steps: self.steps.max(other.steps),
+            words: self.words.max(other.words),
             length: self.length.max(other.length),
         }
     }
@@ -135,6 +160,7 @@ enum Part<'a, V> {
     List(&'a [V]),
     Object(&'a IndexMap<Name, V>),
     Number(&'a Number),
+    Text(&'a str),
     One,
 }
 
@@ -144,6 +170,7 @@ impl Value for Given {
             Self::List(values) => Part::List(values),
             Self::Object(members) => Part::Object(members),
             Self::Number(number) => Part::Number(number),
+            Self::String(text) => Part::Text(text),
             _ => Part::One,
         }
     }
@@ -156,6 +183,7 @@ impl Value for Written {
             Self::List(values) => Part::List(values),
             Self::Object(members) => Part::Object(members),
             Self::Number(number) => Part::Number(number),
+            Self::String(text) => Part::Text(text),
             _ => Part::One,
         }
     }
@@ -202,6 +230,7 @@ impl Scale<'_> {
         let measure = self.measure(value, name)?;
         Limit::Values.check(self.limits.values, measure.values)?;
         Limit::FilterDepth.check(DEEPEST_FILTER, measure.combined)?;
+        Limit::Steps.check(MOST_STEPS, measure.steps)?;
         Ok(measure)
     }
 
@@ -217,11 +246,27 @@ impl Scale<'_> {
                     ..Measure::default()
                 })
             }
+            Part::Text(text) => {
+                // A variable is named by nothing: how it is used is seen later.
+                let words = match name {
+                    "search" | "" => Phrase::of(text).map_or(0, |phrase| phrase.words()),
+                    _ => 0,
+                };
+                if name == "search" {
+                    Limit::SearchWords.check(MOST_WORDS, words)?;
+                }
+                Ok(Measure {
+                    values: 1,
+                    words,
+                    ..Measure::default()
+                })
+            }
             Part::Variable(variable) => {
                 let measure = self.variables.get(variable).copied().unwrap_or_default();
                 match name {
                     "first" | "last" => Limit::Page.check(LARGEST_PAGE as usize, measure.length)?,
                     "and" | "or" | "orderBy" => self.check_length(name, measure.length)?,
+                    "search" => Limit::SearchWords.check(MOST_WORDS, measure.words)?,
                     // Any other list was looked at where it was given.
                     _ => {}
                 }
@@ -237,6 +282,7 @@ impl Scale<'_> {
                 for (name, value) in members {
                     let mut part = self.measure(value, name)?;
                     part.combined += usize::from(COMBINING.contains(&name.as_str()));
+                    part.steps += usize::from(ASKING.contains(&name.as_str()));
                     sum = sum.and(part);
                 }
                 Ok(sum)

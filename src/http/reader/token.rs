@@ -84,27 +84,31 @@ impl Tokens {
             .map_err(|_| Refused::invalid("its payload is not JSON"))?;
         let issuer = said.get("iss").and_then(Value::as_str);
         let mut last = Refused::invalid("its `iss` is none that is taken here");
+        let mut signed = None;
         for key in self.keys.iter().filter(|key| issuer == Some(&key.issuer)) {
-            match self.held(key, token, &head, now).await {
-                Ok(holder) => return Ok(holder),
+            match key.material.read(token, &head, now).await {
+                Ok(Some(claims)) => match self.held(key, token, &claims, now) {
+                    Ok(holder) => return Ok(holder),
+                    // What is wrong with a token that a key has signed is more than that others have not.
+                    Err(refused) => signed = Some(refused),
+                },
                 // Of several keys of one issuer one cannot be asked for: it may be the right one.
-                Err(_) if matches!(last, Refused::Away) => {}
+                Ok(None) if matches!(last, Refused::Away) => {}
+                Ok(None) => last = Refused::invalid("its signature does not hold"),
                 Err(refused) => last = refused,
             }
         }
-        Err(last)
+        Err(signed.unwrap_or(last))
     }
 
-    async fn held(
+    fn held(
         &self,
         key: &TokenKey,
         token: &str,
-        head: &Header,
+        claims: &Map<String, Value>,
         now: DateTime<Utc>,
     ) -> Result<Holder, Refused> {
-        let claims = key.material.read(token, head, now).await?;
-        let claims = claims.ok_or_else(|| Refused::invalid("its signature does not hold"))?;
-        let ends_at = self.check(key, &claims, now)?;
+        let ends_at = self.check(key, claims, now)?;
         let grant = match claims.get(&self.claim) {
             None | Some(Value::Null) => return Err(self.without_claims()),
             Some(grant) => Grant::of(grant),

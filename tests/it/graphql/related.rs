@@ -236,6 +236,17 @@ async fn asking_other_rows_costs(test: TestDatabase) -> anyhow::Result<()> {
     let nine = ["{search: \"x\"}"; 9].join(",");
     let deep = format!("{{ tasks(first: 1, filter: {{or: [{nine}]}}) {{ nodes {{ id }} }} }}");
     assert_eq!(estate.refusal(&deep).await, "LIMIT_EXCEEDED");
+    // Nothing beside it runs either.
+    let beside = format!(
+        "{{ buildings {{ nodes {{ tasks(filter: {{or: [{nine}]}}) {{ nodes {{ id }} }} }} }} }}"
+    );
+    estate.last_statements();
+    let answer = estate.ask(&beside).await;
+    assert!(estate.last_statements().is_empty());
+    assert_eq!(
+        answer["errors"][0]["extensions"]["limit"], "filter_steps",
+        "{answer}"
+    );
     let eight = ["{search: \"x\"}"; 8].join(",");
     let most = format!("{{ tasks(first: 1, filter: {{or: [{eight}]}}) {{ nodes {{ id }} }} }}");
     estate.data(&most).await;
@@ -245,6 +256,15 @@ async fn asking_other_rows_costs(test: TestDatabase) -> anyhow::Result<()> {
         words.join(" ")
     );
     assert_eq!(estate.refusal(&long).await, "LIMIT_EXCEEDED");
+    let variable =
+        "query($w: String) { viewer { name } tasks(filter: {search: $w}) { nodes { id } } }";
+    let given = serde_json::json!({"w": words.join(" ")});
+    let answer = estate.ask_with(variable, given).await;
+    assert!(estate.last_statements().is_empty());
+    assert_eq!(
+        answer["errors"][0]["extensions"]["limit"], "search_words",
+        "{answer}"
+    );
     estate.close().await;
     Ok(())
 }

@@ -103,6 +103,13 @@ async fn a_key_is_changed_without_a_gap(database: TestDatabase) -> anyhow::Resul
         let answer = ask_as(&server, &sign(secret), &hello()).await?;
         assert_eq!(answer.status, 200, "{answer}");
     }
+    // What is wrong with a token of either is told, not that the other one has not signed it.
+    for secret in [SECRET, new] {
+        let nothing = own_claims(clock.now(), json!({}));
+        let nothing = by_hs256(secret.as_bytes(), &nothing);
+        let answer = ask_as(&server, &nothing, &hello()).await?;
+        assert_eq!(answer.status, 403, "{answer}");
+    }
     server.stop().await?;
     let server = serve(&database, &clock, vec![by_secret("new", new)]).await?;
     assert_eq!(ask_as(&server, &sign(new), &hello()).await?.status, 200);
