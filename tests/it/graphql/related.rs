@@ -259,6 +259,7 @@ async fn asking_other_rows_costs(test: TestDatabase) -> anyhow::Result<()> {
     let variable =
         "query($w: String) { viewer { name } tasks(filter: {search: $w}) { nodes { id } } }";
     let given = serde_json::json!({"w": words.join(" ")});
+    estate.last_statements();
     let answer = estate.ask_with(variable, given).await;
     assert!(estate.last_statements().is_empty());
     assert_eq!(
