@@ -44,6 +44,8 @@ pub struct Schema {
     measuring: Inner,
     documents: Documents,
     limits: Limits,
+    /// The server's clock.
+    clock: Option<Clock>,
     /// What several follow at once; `None` where each is run by itself.
     questions: Option<Questions>,
 }
@@ -76,6 +78,7 @@ impl Schema {
         if let Some(tail) = tail {
             builder = builder.data(tail);
         }
+        let clock = operator.as_ref().map(|operator| Clock::clone(&operator.clock));
         if let Some(operator) = operator {
             // One clock for all that the server does.
             builder = builder.data(Clock::clone(&operator.clock)).data(operator);
@@ -94,8 +97,13 @@ impl Schema {
                 .finish(),
             documents: Documents::registered(REGISTERED),
             limits,
+            clock,
             questions: Some(Questions::default()),
         }
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.as_ref().map_or_else(Utc::now, |clock| clock())
     }
 
     /// The same, which runs each live subscription by itself unless they are `shared`.
@@ -133,6 +141,7 @@ impl Schema {
         let registration = self.documents.settle(request)?;
         let shape = limits::check(request, &self.limits)?;
         variables::check(request)?;
+        limits::bucket::check(request, self.limits.buckets, self.now())?;
         if let Some(registration) = registration {
             self.documents.register(registration, &request.query);
         }
@@ -207,19 +216,16 @@ impl Schema {
         }
         let told = match self.weigh(&mut request).await {
             Ok(told) => told,
-            Err(fault) => return refusal(&fault),
+            Err(refused) => return *refused,
         };
         let asked = Asked::of(&request);
         let response = self.inner.execute(request.data(viewer)).await;
-        let response = self.reworded(response, asked).await;
-        match told {
-            Some(usage) => response.extension("usage", usage.to_extension()),
-            None => response,
-        }
+        with_usage(self.reworded(response, asked).await, told)
     }
 
-    /// Finds out what a request costs if anybody wants to know; gives it when the answer is to say so.
-    async fn weigh(&self, request: &mut Request) -> Result<Option<Usage>, Fault> {
+    /// Finds out what a request costs if anybody wants to know; gives it when the answer is to say so. What is too costly
+    /// is refused, with what it costs.
+    async fn weigh(&self, request: &mut Request) -> Result<Option<Usage>, Box<Response>> {
         let is_told = self.limits.show_usage
             || request.extensions.get("usage") == Some(&Value::Boolean(true));
         let shape = shape_of(request).unwrap_or_default();
@@ -227,10 +233,13 @@ impl Schema {
             return Ok(None);
         }
         let cost = cost::of(&self.measuring, Asked::of(request).request()).await;
-        Limit::Cost.check(self.limits.cost, cost)?;
         let usage = Usage::new(cost, shape, &self.limits);
+        let told = is_told.then_some(usage);
+        Limit::Cost
+            .check(self.limits.cost, cost)
+            .map_err(|fault| Box::new(with_usage(refusal(&fault), told)))?;
         request.data.insert(usage);
-        Ok(is_told.then_some(usage))
+        Ok(told)
     }
 
     /// The library does not say by how much a request is too costly.
@@ -268,14 +277,13 @@ impl Schema {
         }
         let weighed = match admitted {
             Ok(()) => self.weigh(&mut request).await,
-            Err(fault) => Err(fault),
+            Err(fault) => Err(Box::new(refusal(&fault))),
         };
         let mut told = match weighed {
             Ok(told) => told,
-            Err(fault) => {
-                let mut refused = refusal(&fault);
+            Err(mut refused) => {
                 error::complete(&mut refused.errors, request_id);
-                return stream::iter([refused]).boxed();
+                return stream::iter([*refused]).boxed();
             }
         };
         let asked = Asked::of(&request);
@@ -287,13 +295,17 @@ impl Schema {
                     let mut response = schema.reworded(response, asked).await;
                     error::complete(&mut response.errors, request_id);
                     response.errors.truncate(MOST_ERRORS);
-                    match told {
-                        Some(usage) => response.extension("usage", usage.to_extension()),
-                        None => response,
-                    }
+                    with_usage(response, told)
                 }
             })
             .boxed()
+    }
+}
+
+fn with_usage(response: Response, told: Option<Usage>) -> Response {
+    match told {
+        Some(usage) => response.extension("usage", usage.to_extension()),
+        None => response,
     }
 }
 
