@@ -50,6 +50,15 @@ pub struct Schema {
     questions: Option<Questions>,
 }
 
+/// What became of an operation that was tried out.
+#[derive(Debug)]
+pub struct Rehearsed {
+    /// The names of its variables.
+    pub variables: Vec<String>,
+    /// What it answers with null, by its name in the answer; a subscription is not run.
+    pub nulls: Vec<String>,
+}
+
 impl std::fmt::Debug for Schema {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Schema").finish_non_exhaustive()
@@ -78,7 +87,9 @@ impl Schema {
         if let Some(tail) = tail {
             builder = builder.data(tail);
         }
-        let clock = operator.as_ref().map(|operator| Clock::clone(&operator.clock));
+        let clock = operator
+            .as_ref()
+            .map(|operator| Clock::clone(&operator.clock));
         if let Some(operator) = operator {
             // One clock for all that the server does.
             builder = builder.data(Clock::clone(&operator.clock)).data(operator);
@@ -150,7 +161,7 @@ impl Schema {
     }
 
     /// Tries out what a display is to run, for the viewer that it will be: one operation, which is no mutation, and which
-    /// this schema takes with these variables. Gives the names of its variables.
+    /// this schema takes with these variables.
     ///
     /// # Errors
     /// What is wrong with it, in plain words.
@@ -158,7 +169,7 @@ impl Schema {
         &self,
         mut request: Request,
         viewer: Viewer,
-    ) -> Result<Vec<String>, String> {
+    ) -> Result<Rehearsed, String> {
         self.admit(&mut request).map_err(|fault| fault.message)?;
         let document = request.parsed_query().map_err(|error| error.to_string())?;
         let mut operations = document.operations.iter();
@@ -179,7 +190,14 @@ impl Schema {
             Some(error) => return Err(error.message.clone()),
             None => {}
         }
-        Ok(variables)
+        let nulls = match response.data {
+            Value::Object(data) => {
+                let nulls = data.into_iter().filter(|(_, value)| *value == Value::Null);
+                nulls.map(|(key, _)| key.to_string()).collect()
+            }
+            _ => Vec::new(),
+        };
+        Ok(Rehearsed { variables, nulls })
     }
 
     /// Whether an admitted request only reads.
@@ -359,6 +377,38 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .override_output_type_description::<DateTime<Utc>>(
             "A time in UTC, as RFC 3339 with at most six digits after the second: `2026-03-01T08:00:00.250+00:00`.",
         )
+}
+
+/// Holds the documents of a manifest, if there is one, against the schema, and their statistics against the limits.
+///
+/// # Errors
+/// Which document would be refused whatever its variables are, and why.
+pub async fn prove(documents: &Documents, limits: &Limits) -> Result<(), String> {
+    let schema = builder()
+        .extension(Measuring)
+        .limit_recursive_depth(limits::LEVELS)
+        .finish();
+    for (id, document) in documents.trusted_ones() {
+        let wrong = |why: &str| format!("the document `{id}`: {why}");
+        let mut request = Request::new(document);
+        limits::bucket::check(&mut request, limits.buckets, Utc::now())
+            .map_err(|fault| wrong(&fault.message))?;
+        // All operations are validated, whichever is named.
+        let parsed = request
+            .parsed_query()
+            .map_err(|error| wrong(&error.message))?;
+        let name = parsed.operations.iter().find_map(|(name, _)| name.cloned());
+        let request = match name {
+            Some(name) => request.operation_name(name.as_str()),
+            None => request,
+        };
+        let errors = schema.execute(request).await.errors;
+        match errors.first() {
+            Some(error) if error.message != NO_SUBSCRIPTIONS => return Err(wrong(&error.message)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The schema in its definition language, sorted.

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Request;
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
-use axum::Router;
 use serde_json::{Map, Value, json};
 
 use super::answer::{self, Refusal, finish};

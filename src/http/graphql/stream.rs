@@ -155,8 +155,7 @@ fn told(begun: Result<Body, Refusal>, id: RequestId) -> Response {
 }
 
 fn not_acceptable(headers: &HeaderMap, id: RequestId) -> Response {
-    let why =
-        "this address answers `text/event-stream`, which `Accept` has to name; /graphql answers JSON";
+    let why = "this address answers `text/event-stream`, which `Accept` has to name; /graphql answers JSON";
     answer::not_acceptable(headers, id, why)
 }
 
