@@ -224,10 +224,6 @@ async fn a_manifest_that_cannot_be_meant_stops_the_start(
             "the document `Late`: Unknown field \"nope\" on type \"Subscription\".",
         ),
         (
-            Some("{\"Wrong\": \"query($id: Int!) { building(by: {id: $id}) { name } }\"}"),
-            "the document `Wrong`: ",
-        ),
-        (
             Some(
                 "{\"Long\": \"{ taskStatistics(bucket: HOUR, period: {from: \\\"-P60D\\\"}) { from } }\"}",
             ),

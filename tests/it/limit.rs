@@ -531,15 +531,16 @@ async fn what_is_no_time_is_told_what_one_looks_like(database: TestDatabase) -> 
         assert_eq!(error["extensions"]["code"], "BAD_INPUT", "{answer}");
         Ok(error["message"].as_str().unwrap().to_owned())
     };
-    let literal = |at: &str| format!("{{ task(by: {{id: \"x\"}}, asOf: {at}) {{ id }} }}");
-    let variable = "query($at: DateTime) { incident(by: {id: \"x\"}, asOf: $at) { id } }";
+    let by = "by: {urgent: {tenant: \"t\", identifier: \"x\"}}";
+    let literal = |at: &str| format!("{{ task({by}, asOf: {at}) {{ id }} }}");
+    let variable = format!("query($at: DateTime) {{ task({by}, asOf: $at) {{ id }} }}");
     let count = "{ buildings { nodes { openIncidentCount(asOf: \"2026-01-01\") } } }";
     let mut told = Vec::new();
     for at in ["\"-PT1M\"", "\"2026-01-01T00:00:00\"", "\"\"", "5"] {
         told.push(message(&literal(at), json!({})).await?);
     }
     for at in [json!("yesterday"), json!(5)] {
-        told.push(message(variable, json!({ "at": at })).await?);
+        told.push(message(&variable, json!({ "at": at })).await?);
     }
     server
         .push(json!([incident("INCIDENT_CREATED", 0)]))
@@ -550,7 +551,17 @@ async fn what_is_no_time_is_told_what_one_looks_like(database: TestDatabase) -> 
             format!("{{ incidents(filter: {{breachesWithin: \"{within}\"}}) {{ totalCount }} }}");
         told.push(message(&query, json!({})).await?);
     }
-    snapshot!(told.join("\n"), @"");
+    snapshot!(told.join("\n"), @r#"
+    asOf: Failed to parse "DateTime": expected a time with an offset, such as 2026-01-01T00:00:00Z
+    asOf: Failed to parse "DateTime": expected a time with an offset, such as 2026-01-01T00:00:00Z
+    asOf: Failed to parse "DateTime": expected a time with an offset, such as 2026-01-01T00:00:00Z
+    asOf: Expected input type "DateTime"
+    asOf: Failed to parse "DateTime": expected a time with an offset, such as 2026-01-01T00:00:00Z
+    asOf: Expected input type "DateTime"
+    asOf: Failed to parse "DateTime": expected a time with an offset, such as 2026-01-01T00:00:00Z
+    filter: Failed to parse "Duration": expected a length of time such as PT25M or P2DT4H; months and years have none that is fixed (occurred while parsing "IncidentFilter")
+    filter: Failed to parse "Duration": expected a length of time such as PT25M or P2DT4H; months and years have none that is fixed (occurred while parsing "IncidentFilter")
+    "#);
     server.stop().await
 }
 
@@ -563,7 +574,10 @@ async fn the_longest_url_is_the_one_that_is_documented(
         let url = format!("{start}{}", "x".repeat(bytes - start.len()));
         let answer = answered(
             &server.base,
-            &format!("GET {url} HTTP/1.1\r\nHost: {}\r\n\r\n", address(&server.base)),
+            &format!(
+                "GET {url} HTTP/1.1\r\nHost: {}\r\n\r\n",
+                address(&server.base)
+            ),
         )
         .await?;
         let told = answer.split_whitespace().nth(1);
