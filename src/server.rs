@@ -115,7 +115,9 @@ pub async fn start_at(config: Config, clock: Clock) -> anyhow::Result<Running> {
         .transpose()
         .context("the certificate (settings: `tls`)")?
         .unzip();
-    let documents = settings::documents(&config).context("the trusted documents")?;
+    let documents = settings::documents(&config)
+        .await
+        .context("the trusted documents")?;
     let url = config.database_url();
     // A statement ends soon after its reader was told that it took too long.
     let read = Duration::from_secs(config.graphql.timeout_seconds.into()) + Duration::from_secs(1);

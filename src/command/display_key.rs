@@ -114,11 +114,11 @@ async fn add(database: &Database, what: &Add, now: DateTime<Utc>) -> anyhow::Res
     let limits = Limits::default();
     let schema = Schema::new(database.readers.clone(), None, None, None, None, limits);
     let asked = request(operation.clone(), None, variables.clone());
-    let declared = schema.rehearse(asked, viewer).await;
-    let declared = declared.map_err(|why| anyhow!("{}: {why}", what.operation.display()))?;
+    let rehearsed = schema.rehearse(asked, viewer).await;
+    let rehearsed = rehearsed.map_err(|why| anyhow!("{}: {why}", what.operation.display()))?;
     let given = variables.as_object().into_iter().flat_map(|map| map.keys());
     for name in what.free.iter().chain(given) {
-        if !declared.contains(name) {
+        if !rehearsed.variables.contains(name) {
             bail!("the operation has no variable `{name}`");
         }
     }
@@ -130,11 +130,15 @@ async fn add(database: &Database, what: &Add, now: DateTime<Utc>) -> anyhow::Res
         claims: serde_json::to_string(&grant)?,
     };
     let made = write::add(database, binding, now).await?;
-    Ok(format!(
-        "id   {}\nkey  {}\n",
-        made.row.id,
-        made.key.expose_secret()
-    ))
+    let mut said = format!("id   {}\nkey  {}\n", made.row.id, made.key.expose_secret());
+    for null in rehearsed.nulls {
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            said,
+            "note `{null}` is null now: there is none with these variables, or none that this key may see"
+        );
+    }
+    Ok(said)
 }
 
 async fn table(database: &Database) -> anyhow::Result<String> {

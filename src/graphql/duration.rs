@@ -5,11 +5,12 @@ use chrono::TimeDelta;
 
 use super::moment;
 
-/// A length of time as ISO 8601 writes it, in days and smaller units, such as `PT25M`, `PT1H30M` or `P2DT4H`.
+/// A length of time as ISO 8601 writes it, in weeks, days and smaller units, such as `PT25M`, `PT1H30M` or `P2DT4H`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Duration(pub(super) TimeDelta);
 
-/// A length of time as ISO 8601 writes it, in days and smaller units: `PT25M`, `PT1H30M`, `P2DT4H`.
+/// A length of time as ISO 8601 writes it, in weeks, days and smaller units: `PT25M`, `PT1H30M`, `P2DT4H`. Months and years
+/// are not taken: how long they are depends on when they begin.
 #[Scalar]
 impl ScalarType for Duration {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -22,7 +23,9 @@ impl ScalarType for Duration {
             .filter(|length| *length >= TimeDelta::zero())
             .map(Self)
             .ok_or_else(|| {
-                InputValueError::custom("expected a length of time such as PT25M or P2DT4H")
+                InputValueError::custom(
+                    "expected a length of time such as PT25M or P2DT4H; months and years have none that is fixed",
+                )
             })
     }
 

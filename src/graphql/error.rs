@@ -200,15 +200,33 @@ const REPEATS: [(&str, &str); 3] = [
     (" contain the value ", " contain the value given"),
 ];
 
-/// The library's words without the value that they repeat: it may be a secret that slipped into the wrong place.
-pub(super) fn without_value(message: &str) -> String {
+/// What precedes the name of the type in which a value stands.
+const PLACE: &str = " (occurred while parsing ";
+/// How the library words that a text is no time, in its own type's parser.
+const NO_TIME: &str = "Failed to parse \"DateTime\": ";
+/// What a time looks like.
+const TIME: &str = "expected a time with an offset, such as 2026-01-01T00:00:00Z";
+
+/// The library's words without the value that they repeat (it may be a secret that slipped into the wrong place), and
+/// what was expected where they do not say it.
+pub(super) fn in_our_words(message: &str) -> String {
+    let message = without_value(message);
+    let Some((before, after)) = message.split_once(NO_TIME) else {
+        return message;
+    };
+    let place = after.rfind(PLACE);
+    let place = place.map_or("", |place| &after[place..]);
+    format!("{before}{NO_TIME}{TIME}{place}")
+}
+
+fn without_value(message: &str) -> String {
     let found = REPEATS
         .iter()
         .find_map(|(mark, instead)| Some((message.split_once(mark)?, instead)));
     let Some(((before, rest), instead)) = found else {
         return message.to_owned();
     };
-    let place = rest.rfind(" (occurred while parsing ");
+    let place = rest.rfind(PLACE);
     let place = place.map_or("", |place| &rest[place..]);
     format!("{before}{instead}{place}")
 }
@@ -220,7 +238,7 @@ pub fn complete(errors: &mut [ServerError], request_id: Uuid) {
         if extensions.get("code").is_none() {
             // Without a code it is the library's own: syntax, validation or a variable.
             extensions.set("code", ErrorCode::BadInput.name());
-            error.message = without_value(&error.message);
+            error.message = in_our_words(&error.message);
         }
         if let Some((end, _)) = error.message.char_indices().nth(LONGEST) {
             error.message.truncate(end);
@@ -235,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_value_is_repeated() {
+    fn no_value_is_repeated_and_a_time_is_explained() {
         for (message, said) in [
             (
                 "Expected input type \"A\", found \"x, found y\". (occurred while parsing \"B\")",
@@ -250,8 +268,13 @@ mod tests {
                 "enumeration type \"A\" does not contain the value given",
             ),
             ("Unknown field", "Unknown field"),
+            (
+                "Failed to parse \"DateTime\": premature end of input (occurred while parsing \"A\")",
+                "Failed to parse \"DateTime\": expected a time with an offset, such as 2026-01-01T00:00:00Z \
+                 (occurred while parsing \"A\")",
+            ),
         ] {
-            assert_eq!(without_value(message), said);
+            assert_eq!(in_our_words(message), said);
         }
     }
 }

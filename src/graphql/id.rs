@@ -62,10 +62,10 @@ impl Kind {
 
     /// The type that a foreign key column points at.
     pub(super) fn of_column(column: &str) -> Option<Self> {
-        let noun = column.strip_suffix("_id")?;
+        let noun = column.strip_suffix("_id")?.replace('_', "");
         KINDS
             .iter()
-            .find(|(_, name)| name.eq_ignore_ascii_case(noun))
+            .find(|(_, name)| name.eq_ignore_ascii_case(&noun))
             .map(|(kind, _)| *kind)
     }
 }

@@ -38,7 +38,7 @@ pub mod variables;
 pub use plan::Now;
 pub use request::{of as request_of, request};
 pub use response::{is_refused, to_json};
-pub use schema::{Schema, sdl};
+pub use schema::{Rehearsed, Schema, prove, sdl};
 pub use subscription::Position;
 
 #[cfg(test)]

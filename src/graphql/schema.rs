@@ -44,8 +44,19 @@ pub struct Schema {
     measuring: Inner,
     documents: Documents,
     limits: Limits,
+    /// The server's clock.
+    clock: Option<Clock>,
     /// What several follow at once; `None` where each is run by itself.
     questions: Option<Questions>,
+}
+
+/// What became of an operation that was tried out.
+#[derive(Debug)]
+pub struct Rehearsed {
+    /// The names of its variables.
+    pub variables: Vec<String>,
+    /// What it answers with null, by its name in the answer; a subscription is not run.
+    pub nulls: Vec<String>,
 }
 
 impl std::fmt::Debug for Schema {
@@ -76,6 +87,9 @@ impl Schema {
         if let Some(tail) = tail {
             builder = builder.data(tail);
         }
+        let clock = operator
+            .as_ref()
+            .map(|operator| Clock::clone(&operator.clock));
         if let Some(operator) = operator {
             // One clock for all that the server does.
             builder = builder.data(Clock::clone(&operator.clock)).data(operator);
@@ -94,8 +108,13 @@ impl Schema {
                 .finish(),
             documents: Documents::registered(REGISTERED),
             limits,
+            clock,
             questions: Some(Questions::default()),
         }
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.as_ref().map_or_else(Utc::now, |clock| clock())
     }
 
     /// The same, which runs each live subscription by itself unless they are `shared`.
@@ -133,6 +152,7 @@ impl Schema {
         let registration = self.documents.settle(request)?;
         let shape = limits::check(request, &self.limits)?;
         variables::check(request)?;
+        limits::bucket::check(request, self.limits.buckets, self.now())?;
         if let Some(registration) = registration {
             self.documents.register(registration, &request.query);
         }
@@ -141,7 +161,7 @@ impl Schema {
     }
 
     /// Tries out what a display is to run, for the viewer that it will be: one operation, which is no mutation, and which
-    /// this schema takes with these variables. Gives the names of its variables.
+    /// this schema takes with these variables.
     ///
     /// # Errors
     /// What is wrong with it, in plain words.
@@ -149,7 +169,7 @@ impl Schema {
         &self,
         mut request: Request,
         viewer: Viewer,
-    ) -> Result<Vec<String>, String> {
+    ) -> Result<Rehearsed, String> {
         self.admit(&mut request).map_err(|fault| fault.message)?;
         let document = request.parsed_query().map_err(|error| error.to_string())?;
         let mut operations = document.operations.iter();
@@ -170,7 +190,14 @@ impl Schema {
             Some(error) => return Err(error.message.clone()),
             None => {}
         }
-        Ok(variables)
+        let nulls = match response.data {
+            Value::Object(data) => {
+                let nulls = data.into_iter().filter(|(_, value)| *value == Value::Null);
+                nulls.map(|(key, _)| key.to_string()).collect()
+            }
+            _ => Vec::new(),
+        };
+        Ok(Rehearsed { variables, nulls })
     }
 
     /// Whether an admitted request only reads.
@@ -207,19 +234,16 @@ impl Schema {
         }
         let told = match self.weigh(&mut request).await {
             Ok(told) => told,
-            Err(fault) => return refusal(&fault),
+            Err(refused) => return *refused,
         };
         let asked = Asked::of(&request);
         let response = self.inner.execute(request.data(viewer)).await;
-        let response = self.reworded(response, asked).await;
-        match told {
-            Some(usage) => response.extension("usage", usage.to_extension()),
-            None => response,
-        }
+        with_usage(self.reworded(response, asked).await, told)
     }
 
-    /// Finds out what a request costs if anybody wants to know; gives it when the answer is to say so.
-    async fn weigh(&self, request: &mut Request) -> Result<Option<Usage>, Fault> {
+    /// Finds out what a request costs if anybody wants to know; gives it when the answer is to say so. What is too costly
+    /// is refused, with what it costs.
+    async fn weigh(&self, request: &mut Request) -> Result<Option<Usage>, Box<Response>> {
         let is_told = self.limits.show_usage
             || request.extensions.get("usage") == Some(&Value::Boolean(true));
         let shape = shape_of(request).unwrap_or_default();
@@ -227,10 +251,13 @@ impl Schema {
             return Ok(None);
         }
         let cost = cost::of(&self.measuring, Asked::of(request).request()).await;
-        Limit::Cost.check(self.limits.cost, cost)?;
         let usage = Usage::new(cost, shape, &self.limits);
+        let told = is_told.then_some(usage);
+        Limit::Cost
+            .check(self.limits.cost, cost)
+            .map_err(|fault| Box::new(with_usage(refusal(&fault), told)))?;
         request.data.insert(usage);
-        Ok(is_told.then_some(usage))
+        Ok(told)
     }
 
     /// The library does not say by how much a request is too costly.
@@ -268,14 +295,13 @@ impl Schema {
         }
         let weighed = match admitted {
             Ok(()) => self.weigh(&mut request).await,
-            Err(fault) => Err(fault),
+            Err(fault) => Err(Box::new(refusal(&fault))),
         };
         let mut told = match weighed {
             Ok(told) => told,
-            Err(fault) => {
-                let mut refused = refusal(&fault);
+            Err(mut refused) => {
                 error::complete(&mut refused.errors, request_id);
-                return stream::iter([refused]).boxed();
+                return stream::iter([*refused]).boxed();
             }
         };
         let asked = Asked::of(&request);
@@ -287,13 +313,17 @@ impl Schema {
                     let mut response = schema.reworded(response, asked).await;
                     error::complete(&mut response.errors, request_id);
                     response.errors.truncate(MOST_ERRORS);
-                    match told {
-                        Some(usage) => response.extension("usage", usage.to_extension()),
-                        None => response,
-                    }
+                    with_usage(response, told)
                 }
             })
             .boxed()
+    }
+}
+
+fn with_usage(response: Response, told: Option<Usage>) -> Response {
+    match told {
+        Some(usage) => response.extension("usage", usage.to_extension()),
+        None => response,
     }
 }
 
@@ -347,6 +377,38 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .override_output_type_description::<DateTime<Utc>>(
             "A time in UTC, as RFC 3339 with at most six digits after the second: `2026-03-01T08:00:00.250+00:00`.",
         )
+}
+
+/// Holds the documents of a manifest, if there is one, against the schema, and their statistics against the limits.
+///
+/// # Errors
+/// Which document would be refused whatever its variables are, and why.
+pub async fn prove(documents: &Documents, limits: &Limits) -> Result<(), String> {
+    let schema = builder()
+        .extension(Measuring)
+        .limit_recursive_depth(limits::LEVELS)
+        .finish();
+    for (id, document) in documents.trusted_ones() {
+        let wrong = |why: &str| format!("the document `{id}`: {why}");
+        let mut request = Request::new(document);
+        limits::bucket::check(&mut request, limits.buckets, Utc::now())
+            .map_err(|fault| wrong(&fault.message))?;
+        // All operations are validated, whichever is named.
+        let parsed = request
+            .parsed_query()
+            .map_err(|error| wrong(&error.message))?;
+        let name = parsed.operations.iter().find_map(|(name, _)| name.cloned());
+        let request = match name {
+            Some(name) => request.operation_name(name.as_str()),
+            None => request,
+        };
+        let errors = schema.execute(request).await.errors;
+        match errors.first() {
+            Some(error) if error.message != NO_SUBSCRIPTIONS => return Err(wrong(&error.message)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The schema in its definition language, sorted.

@@ -4,7 +4,7 @@
 use async_graphql::parser::types::{Field, Selection as Item, SelectionSet};
 use async_graphql::{Context, InputType, Name, Value};
 
-use super::error::{Fault, without_value};
+use super::error::{Fault, in_our_words};
 
 /// What is selected on an object.
 #[derive(Clone)]
@@ -68,7 +68,7 @@ impl<'a> Selected<'a> {
         };
         T::parse(given).map_err(|error| {
             let error = error.into_server_error(async_graphql::Pos::default());
-            Fault::input(format!("{name}: {}", without_value(&error.message)))
+            Fault::input(format!("{name}: {}", in_our_words(&error.message)))
         })
     }
 

@@ -1,7 +1,6 @@
 //! GraphQL over HTTP, to the letter where the library is not: what is taken and when it is run.
 //! POST takes JSON only and GET runs queries only, so that no page of another site can make a browser act.
 
-mod answer;
 mod multipart;
 mod stream;
 
@@ -9,15 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Request;
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
+use super::answer::{self, Refusal, finish};
 use super::cors::{self, Cors};
 use super::gzip;
 use super::header::RequestId;
@@ -27,7 +27,6 @@ use super::reader::{self, Place, Reader};
 use crate::graphql;
 use crate::graphql::error::Fault;
 use crate::graphql::limits::Limit;
-use answer::{Refusal, finish, not_acceptable};
 use media::Answer;
 
 /// Headers that no page of another site can make a browser send without asking beforehand.
@@ -107,7 +106,7 @@ async fn by_post(
     let in_events = stream::is_taken(&headers);
     let answer = media::negotiate(&headers);
     if answer.is_none() && !in_parts && !in_events {
-        return not_acceptable();
+        return not_acceptable(&headers, id);
     }
     let request = posted(&face, &reader, &headers, body).await;
     let form = answer.unwrap_or(Answer::GraphqlResponse);
@@ -123,7 +122,7 @@ async fn by_post(
     } else if in_events && (is_live || answer.is_none()) {
         stream::answer(&face, reader, &headers, request, id)
     } else if answer.is_none() && !is_refused {
-        return not_acceptable();
+        return not_acceptable(&headers, id);
     } else {
         Ok(finish(Ok(run(&face, &reader, request, id).await), form, id))
     };
@@ -176,7 +175,7 @@ async fn by_get(
     RawQuery(query): RawQuery,
 ) -> Response {
     let Some(answer) = media::negotiate(&headers) else {
-        return not_acceptable();
+        return not_acceptable(&headers, id);
     };
     let run = async {
         let mut request = asked(&face, &reader, &headers, query)?;
@@ -220,14 +219,13 @@ fn is_embedded(headers: &HeaderMap) -> bool {
         && !UNCOMMON.iter().any(|name| headers.contains_key(*name))
 }
 
-async fn otherwise() -> Response {
-    otherwise_than("send GraphQL by POST, or a query by GET")
+async fn otherwise(Extension(id): Extension<RequestId>, headers: HeaderMap) -> Response {
+    answer::otherwise_than(&headers, id, "send GraphQL by POST, or a query by GET")
 }
 
-fn otherwise_than(message: &str) -> Response {
-    let refused = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message);
-    let error = json!({ "errors": [{ "message": refused.1.message }] });
-    (refused.0, [(header::ALLOW, "GET, POST")], Json(error)).into_response()
+fn not_acceptable(headers: &HeaderMap, id: RequestId) -> Response {
+    let why = "this address answers `application/graphql-response+json` or `application/json`";
+    answer::not_acceptable(headers, id, why)
 }
 
 async fn run(

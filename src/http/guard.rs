@@ -5,13 +5,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::answer::{self, Refusal};
 use super::cors::Cors;
+use super::header::RequestId;
+use crate::graphql::error::{ErrorCode, Fault};
 
 /// What proxies add to a call.
 const PASSED_ON: [&str; 6] = [
@@ -98,14 +101,26 @@ fn names(address: SocketAddr, host: &str, port: Option<u16>) -> bool {
     is_named && port == address.port()
 }
 
-/// The middleware: 403 for callers that the guard does not admit.
-pub async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    if guard.admits(request.uri().path(), request.headers()) {
+const WHY: &str = "this server is open to this machine only: call it by localhost, 127.0.0.1 or [::1] and its port, \
+                   not from a page of another site and not through a proxy";
+
+/// The middleware: 403 for callers that the guard does not admit, as an error of GraphQL where GraphQL is spoken.
+pub(super) async fn check(
+    State(guard): State<Guard>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path();
+    if guard.admits(path, request.headers()) {
         return next.run(request).await;
     }
-    let why = "This server is open to this machine only: call it by localhost, 127.0.0.1 or [::1] and its port, \
-               not from a page of another site and not through a proxy.\n";
-    (StatusCode::FORBIDDEN, why).into_response()
+    if path == "/graphql" || path.starts_with("/graphql/") {
+        let fault = Fault::new(ErrorCode::Forbidden, WHY);
+        let refusal = Refusal(StatusCode::FORBIDDEN, fault);
+        return answer::refuse(request.headers(), id, refusal);
+    }
+    (StatusCode::FORBIDDEN, format!("{WHY}\n")).into_response()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The HTTP face: axum lives here and nowhere else; no SQL. Every route is on this screen.
 
+mod answer;
 pub mod cors;
 pub mod graphiql;
 pub mod graphql;

@@ -20,7 +20,10 @@ pub(super) async fn exchange(
         Some(subject) => subject.clone(),
         None => format!("caretaker.{}", installation::id(database).await?.simple()),
     };
-    tracing::info!(subject, "commits are told and heard of by NATS");
+    tracing::info!(
+        subject,
+        "commits are to be told and heard of by NATS, once it is there"
+    );
     let login = match &nats.login {
         None => ConnectOptions::new(),
         Some(NatsLogin::Token(token)) => {

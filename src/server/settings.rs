@@ -9,7 +9,7 @@ use super::connection::Patience;
 use crate::config::Config;
 use crate::feed;
 use crate::graphql::document::Documents;
-use crate::graphql::limits;
+use crate::graphql::{self, limits};
 use crate::http::live::Terms;
 use crate::operate::prune::Ages;
 
@@ -66,14 +66,17 @@ pub(super) fn graphql_limits(config: &Config) -> limits::Limits {
 }
 
 /// The documents that requests may name.
-pub(super) fn documents(config: &Config) -> anyhow::Result<Documents> {
+pub(super) async fn documents(config: &Config) -> anyhow::Result<Documents> {
     let Some(path) = &config.graphql.trusted_documents else {
         return Ok(Documents::registered(config.graphql.persisted_documents));
     };
     let shown = path.display().to_string();
     let manifest = std::fs::read_to_string(path).with_context(|| shown.clone())?;
-    let documents = Documents::trusted(&manifest, &graphql_limits(config))
-        .map_err(|why| anyhow!("{shown}: {why}"))?;
+    let limits = graphql_limits(config);
+    let documents =
+        Documents::trusted(&manifest, &limits).map_err(|why| anyhow!("{shown}: {why}"))?;
+    let proven = graphql::prove(&documents, &limits).await;
+    proven.map_err(|why| anyhow!("{shown}: {why}"))?;
     let count = documents.trusted_count();
     tracing::info!(manifest = shown, count, "only trusted documents are run");
     Ok(documents)

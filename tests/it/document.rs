@@ -215,6 +215,20 @@ async fn a_manifest_that_cannot_be_meant_stops_the_start(
             Some("{\"Broken\": \"{ a\"}"),
             "the document `Broken`: the document is not well-formed GraphQL",
         ),
+        (
+            Some("{\"Fine\": \"{ __typename }\", \"Nope\": \"query A { nope }\"}"),
+            "the document `Nope`: Unknown field \"nope\" on type \"Query\".",
+        ),
+        (
+            Some("{\"Late\": \"query A { __typename } subscription B { nope }\"}"),
+            "the document `Late`: Unknown field \"nope\" on type \"Subscription\".",
+        ),
+        (
+            Some(
+                "{\"Long\": \"{ taskStatistics(bucket: HOUR, period: {from: \\\"-P60D\\\"}) { from } }\"}",
+            ),
+            "the document `Long`: statistics have at most 1000 buckets",
+        ),
     ] {
         if let Some(text) = text {
             std::fs::write(&manifest, text)?;
@@ -229,5 +243,18 @@ async fn a_manifest_that_cannot_be_meant_stops_the_start(
             "{refused}"
         );
     }
-    Ok(())
+    // What waits for its variables is taken without them.
+    let documents = json!({
+        "Find": "query($id: ID!, $n: Int!, $f: TaskFilter!, $ids: [ID!]!, $at: DateTime!, $p: Period) {
+            building(by: {id: $id}) { tasks(first: $n, filter: $f) { nodes { id } } openIncidentCount(asOf: $at)
+                statistics(period: $p) { tasks { whole { start } } } } nodes(ids: $ids) { id } }",
+        "Both": "query A { __typename } subscription B($after: String) { activity(after: $after) { cursor } }",
+        "Do": "mutation($p: [PlaceKey!]!) { unlinkPlaces(places: $p) { id } }",
+    });
+    std::fs::write(&manifest, documents.to_string())?;
+    let server = TestServer::start_with(&database, |config| {
+        config.graphql.trusted_documents = Some(manifest.clone());
+    })
+    .await?;
+    server.stop().await
 }

@@ -17,6 +17,7 @@ pub fn tests() -> Vec<Case> {
         pages_of_listed_origins_may_read_and_no_others,
         long_answers_are_compressed_for_those_who_take_it,
         every_answer_names_its_request_and_forbids_what_browsers_might_do,
+        each_refusal_of_graphql_is_an_error_of_graphql,
     ]
 }
 
@@ -308,5 +309,98 @@ async fn every_answer_names_its_request_and_forbids_what_browsers_might_do(
             }
         }
     }
+    server.stop().await
+}
+
+async fn each_refusal_of_graphql_is_an_error_of_graphql(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = TestServer::start(&database).await?;
+    let image = ("sec-fetch-site", "cross-site");
+    let host = ("host", "evil.example");
+    let page = ("origin", "https://evil.example");
+    let plain = ("accept", "application/json");
+    let (get, at) = ("/graphql?query=%7B__typename%7D", "/graphql");
+    for (method, path, headers, status, code) in [
+        (Method::PUT, at, vec![JSON], 405, "BAD_INPUT"),
+        (Method::DELETE, at, vec![], 405, "BAD_INPUT"),
+        (Method::PUT, "/graphql/stream", vec![], 405, "BAD_INPUT"),
+        (Method::PUT, at, vec![plain], 405, "BAD_INPUT"),
+        (
+            Method::GET,
+            get,
+            vec![("accept", "text/html")],
+            406,
+            "BAD_INPUT",
+        ),
+        (
+            Method::POST,
+            at,
+            vec![JSON, ("accept", "text/html")],
+            406,
+            "BAD_INPUT",
+        ),
+        (
+            Method::POST,
+            "/graphql/stream",
+            vec![JSON],
+            406,
+            "BAD_INPUT",
+        ),
+        (
+            Method::POST,
+            at,
+            vec![("content-type", "text/plain")],
+            415,
+            "BAD_INPUT",
+        ),
+        (Method::GET, get, vec![host], 403, "FORBIDDEN"),
+        (Method::POST, at, vec![JSON, page], 403, "FORBIDDEN"),
+        (Method::GET, get, vec![image], 403, "FORBIDDEN"),
+        (
+            Method::GET,
+            get,
+            vec![image, ("x-requested-with", "x")],
+            403,
+            "FORBIDDEN",
+        ),
+        (
+            Method::GET,
+            get,
+            vec![("via", "1.1 proxy"), plain],
+            403,
+            "FORBIDDEN",
+        ),
+        (Method::GET, "/graphql/stream", vec![page], 403, "FORBIDDEN"),
+    ] {
+        let body = "{\"query\": \"{ __typename }\"}";
+        let answer = send(&server, method.clone(), path, &headers, body).await?;
+        let of = format!("{method} {path} {headers:?}: {answer}");
+        assert_eq!(answer.status, status, "{of}");
+        let kind = match headers.contains(&plain) {
+            true => "application/json",
+            false => "application/graphql-response+json",
+        };
+        assert!(answer.header("content-type").starts_with(kind), "{of}");
+        let body = answer.json()?;
+        assert!(body.get("data").is_none(), "{of}");
+        let error = &body["errors"][0];
+        assert!(error["message"].is_string(), "{of}");
+        assert_eq!(error["extensions"]["code"], code, "{of}");
+        let id = &error["extensions"]["requestId"];
+        assert_eq!(*id, json!(answer.header("x-request-id")), "{of}");
+    }
+    // What is read by people is answered in words.
+    let page = server
+        .request(Method::GET, "/schema.graphql")
+        .header("host", "evil.example");
+    let answer = Answer::of(page.send().await?).await?;
+    assert_eq!(answer.status, 403);
+    assert!(
+        answer
+            .body
+            .starts_with("this server is open to this machine only"),
+        "{answer}"
+    );
     server.stop().await
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use reqwest::Method;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
@@ -14,7 +15,9 @@ use caretaker::domain::database::Database;
 
 use crate::support::case::{on_each_engine, on_postgres, snapshot};
 use crate::support::client::Answer;
+use crate::support::clock::TestClock;
 use crate::support::feed::refusal;
+use crate::support::payload::incident;
 use crate::support::{Case, Process, TestDatabase, TestServer};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,6 +34,10 @@ pub fn tests() -> Vec<Case> {
         the_schema_can_be_kept_to_oneself,
         pages_within_pages_multiply_the_cost,
         an_answer_says_what_it_cost_to_those_who_ask,
+        what_is_too_costly_is_told_its_cost_by_those_who_ask,
+        too_many_buckets_are_refused_before_anything_runs,
+        what_is_no_time_is_told_what_one_looks_like,
+        the_longest_url_is_the_one_that_is_documented,
         errors_repeat_nothing_of_the_request,
     ];
     tests.extend(on_postgres![
@@ -431,6 +438,152 @@ async fn an_answer_says_what_it_cost_to_those_who_ask(
     let told = open.ask(query, Value::Null).await?.json()?;
     assert_eq!(told["extensions"]["usage"]["cost"], 7);
     open.stop().await
+}
+
+async fn what_is_too_costly_is_told_its_cost_by_those_who_ask(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = TestServer::start_with(&database, |config| config.graphql.max_cost = 100).await?;
+    let query = "{ tasks(first: 60) { nodes { id } } }";
+    let body = json!({"query": query, "extensions": {"usage": true}});
+    let request = server.request(Method::POST, "/graphql").json(&body);
+    let answer = Answer::of(request.send().await?).await?;
+    assert_eq!(answer.status, 400, "{answer}");
+    let told = answer.json()?;
+    assert_eq!(told["errors"][0]["extensions"]["limit"], "max_cost");
+    assert_eq!(
+        told["extensions"]["usage"],
+        json!({"cost": 121, "maxCost": 100, "depth": 3, "maxDepth": 16, "fields": 3, "maxFields": 1_000})
+    );
+    assert!(told.get("data").is_none(), "{told}");
+    let silent = server.ask(query, Value::Null).await?.json()?;
+    assert_eq!(silent["errors"][0]["extensions"]["asked"], 121);
+    assert!(silent.get("extensions").is_none(), "{silent}");
+    server.stop().await
+}
+
+async fn too_many_buckets_are_refused_before_anything_runs(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let clock = TestClock::new();
+    let server = TestServer::start_at(&database, clock.clock(), |_| ()).await?;
+    let parts = "{ buckets { start } }";
+    let variables = format!(
+        "query ($p: Period, $b: Bucket = DAY) {{ viewer {{ name }} incidentStatistics(period: $p, bucket: $b) {parts} }}"
+    );
+    let nested = format!(
+        "query ($from: Moment) {{ buildings {{ nodes {{ ...B }} }} }} fragment B on Building {{
+            statistics(bucket: HOUR, period: {{from: $from}}) {{ tasks {parts} }} }}"
+    );
+    let literal = format!(
+        "{{ viewer {{ name }} many: taskStatistics(bucket: HOUR, period: {{from: \"-P60D\"}}) {parts} }}"
+    );
+    let two = format!("query A {{ viewer {{ name }} }} query B {literal}");
+    let long = json!({"from": "-P60D"});
+    for (query, given, operation) in [
+        (&literal, json!({}), None),
+        (&variables, json!({"p": long, "b": "HOUR"}), None),
+        (
+            &variables,
+            json!({"p": {"from": "2000-01-01T00:00:00Z"}}),
+            None,
+        ),
+        (&nested, long.clone(), None),
+        (&two, json!({}), Some("B")),
+    ] {
+        let body = json!({"query": query, "variables": given, "operationName": operation});
+        let request = server.request(Method::POST, "/graphql").json(&body);
+        let answer = Answer::of(request.send().await?).await?;
+        assert_eq!(answer.status, 400, "{body}: {answer}");
+        let told = answer.json()?;
+        assert!(told.get("data").is_none(), "{told}");
+        assert!(told["errors"][0].get("path").is_none(), "{told}");
+        let extensions = &told["errors"][0]["extensions"];
+        assert_eq!(extensions["limit"], "max_buckets", "{told}");
+        assert!(extensions["asked"].as_u64() > Some(1_000), "{told}");
+    }
+    for (query, given, operation) in [
+        (&variables, json!({"p": long}), None),
+        (&variables, json!({"b": "HOUR"}), None),
+        (&nested, json!({"from": "-P7D"}), None),
+        (&two, json!({}), Some("A")),
+    ] {
+        let body = json!({"query": query, "variables": given, "operationName": operation});
+        let request = server.request(Method::POST, "/graphql").json(&body);
+        let answer = Answer::of(request.send().await?).await?;
+        assert!(answer.json()?.get("errors").is_none(), "{body}: {answer}");
+    }
+    // The server's clock says how long ago that is.
+    let since = clock.now().to_rfc3339();
+    let query =
+        format!("{{ taskStatistics(bucket: HOUR, period: {{from: \"{since}\"}}) {parts} }}");
+    assert_eq!(server.ask(&query, Value::Null).await?.status, 200);
+    clock.advance(TimeDelta::days(60));
+    assert_eq!(server.ask(&query, Value::Null).await?.status, 400);
+    server.stop().await
+}
+
+async fn what_is_no_time_is_told_what_one_looks_like(database: TestDatabase) -> anyhow::Result<()> {
+    let server = TestServer::start(&database).await?;
+    let message = async |query: &str, variables: Value| -> anyhow::Result<String> {
+        let answer = server.ask(query, variables).await?.json()?;
+        let error = &answer["errors"][0];
+        assert_eq!(error["extensions"]["code"], "BAD_INPUT", "{answer}");
+        Ok(error["message"].as_str().unwrap().to_owned())
+    };
+    let by = "by: {urgent: {tenant: \"t\", identifier: \"x\"}}";
+    let literal = |at: &str| format!("{{ task({by}, asOf: {at}) {{ id }} }}");
+    let variable = format!("query($at: DateTime) {{ task({by}, asOf: $at) {{ id }} }}");
+    let count = "{ buildings { nodes { openIncidentCount(asOf: \"2026-01-01\") } } }";
+    let mut told = Vec::new();
+    for at in ["\"-PT1M\"", "\"2026-01-01T00:00:00\"", "\"\"", "5"] {
+        told.push(message(&literal(at), json!({})).await?);
+    }
+    for at in [json!("yesterday"), json!(5)] {
+        told.push(message(&variable, json!({ "at": at })).await?);
+    }
+    server
+        .push(json!([incident("INCIDENT_CREATED", 0)]))
+        .await?;
+    told.push(message(count, json!({})).await?);
+    for within in ["P1M", "-P1D"] {
+        let query =
+            format!("{{ incidents(filter: {{breachesWithin: \"{within}\"}}) {{ totalCount }} }}");
+        told.push(message(&query, json!({})).await?);
+    }
+    snapshot!(told.join("\n"), @r#"
+    asOf: Failed to parse "DateTime": expected a time with an offset, such as 2026-01-01T00:00:00Z
+    asOf: Failed to parse "DateTime": expected a time with an offset, such as 2026-01-01T00:00:00Z
+    asOf: Failed to parse "DateTime": expected a time with an offset, such as 2026-01-01T00:00:00Z
+    asOf: Expected input type "DateTime"
+    asOf: Failed to parse "DateTime": expected a time with an offset, such as 2026-01-01T00:00:00Z
+    asOf: Expected input type "DateTime"
+    asOf: Failed to parse "DateTime": expected a time with an offset, such as 2026-01-01T00:00:00Z
+    filter: Failed to parse "Duration": expected a length of time such as PT25M or P2DT4H; months and years have none that is fixed (occurred while parsing "IncidentFilter")
+    filter: Failed to parse "Duration": expected a length of time such as PT25M or P2DT4H; months and years have none that is fixed (occurred while parsing "IncidentFilter")
+    "#);
+    server.stop().await
+}
+
+async fn the_longest_url_is_the_one_that_is_documented(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = TestServer::start(&database).await?;
+    let start = "/graphql?query=%7B__typename%7D&x=";
+    for (bytes, status) in [(65_534, "200"), (65_535, "414")] {
+        let url = format!("{start}{}", "x".repeat(bytes - start.len()));
+        let answer = answered(
+            &server.base,
+            &format!(
+                "GET {url} HTTP/1.1\r\nHost: {}\r\n\r\n",
+                address(&server.base)
+            ),
+        )
+        .await?;
+        let told = answer.split_whitespace().nth(1);
+        assert_eq!(told, Some(status), "{bytes}");
+    }
+    server.stop().await
 }
 
 async fn errors_repeat_nothing_of_the_request(database: TestDatabase) -> anyhow::Result<()> {

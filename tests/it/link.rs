@@ -139,6 +139,13 @@ async fn ids_stay_and_linked_activities_tell_what_moved(
             "changes": [{"field": "site.buildingId"}],
         })]
     );
+    // What moved where is told by ids that lead there.
+    let told = server.feed("kind changes { from to }").await?;
+    let moved = &told[2]["changes"][0];
+    assert_eq!(moved["to"], linked["id"], "{moved}");
+    let query = "query($id: ID!) { node(id: $id) { __typename } }";
+    let left = server.graphql(query, json!({"id": moved["from"]})).await?;
+    assert_eq!(left, json!({"node": null}), "no building any more");
     // It stands in the timeline of the building, and in nobody else's.
     let timeline = server
         .incident("building { timeline(kinds: [LINKED]) { totalCount } }")

@@ -11,6 +11,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::portion::Portion;
 use crate::domain::bulk::{self, Existing, Keys};
 use crate::domain::database::Database;
 use crate::domain::fold::{settle, stood, work_order};
@@ -79,7 +80,8 @@ pub async fn bring_into_line(database: &Database, now: DateTime<Utc>) -> Result<
     let last = rows.last().map(|row| row.id.0);
     let after = last.filter(|_| rows.len() as u64 == PAGE);
     let at = batch::recorded_at(&transaction, now).await?;
-    mend(&transaction, rows, &rule, at).await?;
+    let portion = Portion::Incidents(rows, &rule, at);
+    portion.bring_into_line(&transaction).await?;
     if after.is_none() {
         notice::look_again(&transaction).await?;
     }

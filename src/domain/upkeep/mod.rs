@@ -5,19 +5,20 @@
 
 pub mod incident;
 mod older;
+mod portion;
+mod words;
 
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 
 use super::database::Database;
-use super::search::document;
 
 /// Brings a page of each kind into line. Gives whether there is more.
 ///
 /// # Errors
 /// What the database says of one of them; the others are done all the same.
 pub async fn step(database: &Database, now: DateTime<Utc>) -> Result<bool, DbErr> {
-    let words = document::bring_into_line(database).await;
+    let words = words::bring_into_line(database).await;
     let incidents = incident::bring_into_line(database, now).await;
     let older = older::heal(database, now).await;
     let is_more = [words?, incidents?, older?];

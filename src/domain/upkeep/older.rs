@@ -7,11 +7,11 @@ use entity::{BuildingId, IncidentId, TaskId, ZoneId, incident};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement};
 use uuid::Uuid;
 
-use super::incident::mend;
+use super::portion::Portion;
 use crate::domain::bulk::{self, Keys};
 use crate::domain::database::Database;
-use crate::domain::search::document::{self, Stale};
-use crate::domain::{batch, journal, notice, operator, zone};
+use crate::domain::search::document::Stale;
+use crate::domain::{batch, journal, notice, operator};
 
 /// The setting that says through which activity what older releases wrote was looked at.
 const LOOKED_THROUGH: &str = "older_than_1_through_seq";
@@ -54,18 +54,19 @@ pub(super) async fn heal(database: &Database, now: DateTime<Utc>) -> Result<bool
     let keys: Vec<Uuid> = incidents.iter().copied().collect();
     let keys = [Keys::Uuids(&keys)];
     let of = bulk::rows::<incident::Entity>(&transaction, "id IN {0}", &keys).await?;
-    if mend(&transaction, of, &rule, at).await? {
+    let of = Portion::Incidents(of, &rule, at);
+    if of.bring_into_line(&transaction).await? {
         notice::look_again(&transaction).await?;
     }
-    let keys: Vec<Uuid> = zones.iter().copied().collect();
-    zone::tell(&transaction, &keys).await?;
+    let keys = zones.iter().copied().collect();
+    Portion::Zones(keys).bring_into_line(&transaction).await?;
     let stale = Stale {
         buildings: ids(rows.iter().filter_map(|row| Some(row.building_id?.0))),
         zones,
         incidents,
         tasks: ids(rows.iter().filter_map(|row| Some(row.task_id?.0))),
     };
-    document::refresh(&transaction, &stale).await?;
+    Portion::words(&stale).bring_into_line(&transaction).await?;
     journal::forget_before(&transaction, at).await?;
     journal::keep(&transaction, LOOKED_THROUGH, last.to_string()).await?;
     transaction.commit().await?;

@@ -78,6 +78,16 @@ impl Manifest {
         self.by_id.len()
     }
 
+    /// The documents with their ids, in the order of these.
+    pub(super) fn all(&self) -> Vec<(&str, &str)> {
+        let all = self.by_id.iter();
+        let mut all: Vec<_> = all
+            .map(|(id, document)| (id.as_str(), document.as_ref()))
+            .collect();
+        all.sort_unstable();
+        all
+    }
+
     /// The document with an id, which may be written with or without its kind of hash.
     pub(super) fn by_id(&self, id: &str) -> Option<&str> {
         let found = self.by_id.get(id);

@@ -56,6 +56,14 @@ impl Documents {
         Ok(Self(Source::Trusted(Arc::new(manifest))))
     }
 
+    /// The documents that a manifest trusts, with their ids.
+    pub(super) fn trusted_ones(&self) -> Vec<(&str, &str)> {
+        match &self.0 {
+            Source::Trusted(manifest) => manifest.all(),
+            _ => Vec::new(),
+        }
+    }
+
     /// How many documents a manifest trusts; null without one.
     pub fn trusted_count(&self) -> Option<usize> {
         match &self.0 {

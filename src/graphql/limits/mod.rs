@@ -1,7 +1,9 @@
 //! What one request may ask for at most, judged before anything is run: what is refused costs next to nothing. The text
 //! is looked over before it is parsed (`text`), its shape is measured without opening a fragment twice (`shape`), then
-//! what it says (`value`) and how it asks for the schema (`introspection`) and for a feed (`roots`). What it costs needs the schema (`cost`).
+//! what it says (`value`) and how it asks for the schema (`introspection`) and for a feed (`roots`). What it costs needs the schema
+//! (`cost`), how many buckets statistics have a clock (`bucket`).
 
+pub(super) mod bucket;
 pub(super) mod cost;
 mod excess;
 mod introspection;

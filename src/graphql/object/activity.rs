@@ -13,6 +13,7 @@ use async_graphql::{
 };
 use chrono::{DateTime, Utc};
 use entity::activity;
+use uuid::Uuid;
 
 use crate::domain::table::ActiveEnum;
 use crate::graphql::cursor;
@@ -27,10 +28,38 @@ use crate::graphql::slot::Slots;
 pub struct Change {
     /// The name of the field in this schema; with the noun before it (`zone.name`) where it belongs to another thing.
     field: String,
-    /// The value before; null when there was none, or when it is the id of something outside what the viewer may see.
+    /// The value before; null when there was none, or when it is the id of something outside what the viewer may see. An id
+    /// is the global one, as `node` takes it; that of a site, which is no node, a UUID.
     from: Option<Json<serde_json::Value>>,
-    /// The value after; null when it was taken away, or when it is the id of something outside what the viewer may see.
+    /// The value after; null when it was taken away, or when it is the id of something outside what the viewer may see. An
+    /// id is the global one, as `node` takes it; that of a site, which is no node, a UUID.
     to: Option<Json<serde_json::Value>>,
+}
+
+impl Change {
+    /// A stored change, as far as the viewer may see it.
+    fn new(stored: entity::Change) -> Self {
+        let column = stored.field.rsplit('.').next().unwrap_or(&stored.field);
+        let kind = Kind::of_column(column);
+        let shown = |value: serde_json::Value| match value {
+            serde_json::Value::Null => None,
+            value => Some(Json(in_api(kind, value))),
+        };
+        Self {
+            field: in_schema(&stored.field),
+            from: shown(stored.from),
+            to: shown(stored.to),
+        }
+    }
+}
+
+/// The global id instead of the stored one, where a value is the id of a node.
+fn in_api(kind: Option<Kind>, value: serde_json::Value) -> serde_json::Value {
+    let id = value.as_str().and_then(|id| Uuid::try_parse(id).ok());
+    match (kind, id) {
+        (Some(kind), Some(id)) => id::encode(kind, id).0.into(),
+        _ => value,
+    }
 }
 
 /// The fields that all activities share.
@@ -65,11 +94,7 @@ pub struct Activity {
 
 impl Activity {
     pub(in crate::graphql) fn new(row: activity::Model, slots: Slots) -> Self {
-        let changes = row.changes.0.into_iter().map(|change| Change {
-            field: in_schema(&change.field),
-            from: Some(change.from).filter(|value| !value.is_null()).map(Json),
-            to: Some(change.to).filter(|value| !value.is_null()).map(Json),
-        });
+        let changes = row.changes.0.into_iter().map(Change::new);
         Self {
             stored: row.kind,
             shared: Shared {

@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::Face;
-use super::answer::Refusal;
 use crate::graphql::error::ErrorCode;
+use crate::http::answer::Refusal;
 use crate::http::header::{RequestId, name, vary};
 use crate::http::live::End;
 use crate::http::live::body::{self, Happening};

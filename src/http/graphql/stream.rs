@@ -8,9 +8,9 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::answer::{Refusal, finish};
 use super::{Face, asked, posted};
 use crate::graphql::Position;
+use crate::http::answer::{self, Refusal, finish};
 use crate::http::header::{RequestId, name, vary};
 use crate::http::live::End;
 use crate::http::live::body::{self, Happening};
@@ -52,7 +52,7 @@ pub(super) async fn by_post(
     body: Body,
 ) -> Response {
     if !is_taken(&headers) {
-        return not_acceptable();
+        return not_acceptable(&headers, id);
     }
     let begun = async {
         let request = posted(&face, &reader, &headers, body).await?;
@@ -70,7 +70,7 @@ pub(super) async fn by_get(
     RawQuery(query): RawQuery,
 ) -> Response {
     if !is_taken(&headers) {
-        return not_acceptable();
+        return not_acceptable(&headers, id);
     }
     let begun = async {
         let mut request = asked(&face, &reader, &headers, query)?;
@@ -154,13 +154,14 @@ fn told(begun: Result<Body, Refusal>, id: RequestId) -> Response {
     response
 }
 
-fn not_acceptable() -> Response {
-    let why = "This address answers text/event-stream, which `Accept` has to name; /graphql answers JSON.\n";
-    (StatusCode::NOT_ACCEPTABLE, why).into_response()
+fn not_acceptable(headers: &HeaderMap, id: RequestId) -> Response {
+    let why = "this address answers `text/event-stream`, which `Accept` has to name; /graphql answers JSON";
+    answer::not_acceptable(headers, id, why)
 }
 
-pub(super) async fn otherwise() -> Response {
-    super::otherwise_than("send GraphQL by POST, or a query or subscription by GET")
+pub(super) async fn otherwise(Extension(id): Extension<RequestId>, headers: HeaderMap) -> Response {
+    let why = "send GraphQL by POST, or a query or subscription by GET";
+    answer::otherwise_than(&headers, id, why)
 }
 
 #[cfg(test)]

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use super::Refused;
-use crate::graphql::error::{self, ErrorCode, Fault};
-use crate::graphql::to_json;
-use crate::http::header::{RequestId, name, vary};
-use crate::http::media::{self, Answer};
+use crate::graphql::error::{ErrorCode, Fault};
+use crate::http::answer::{self, Refusal};
+use crate::http::header::{RequestId, vary};
 
 const CHALLENGE: &str = "Bearer realm=\"caretaker\"";
 /// After how many seconds to ask again while something is away.
@@ -36,12 +35,12 @@ pub(in crate::http) fn refuse(headers: &HeaderMap, id: RequestId, refused: &Refu
         ),
         Refused::Away => {
             let fault = Fault::new(ErrorCode::DatabaseAway, refused.words());
-            let mut response = answer(headers, id, StatusCode::SERVICE_UNAVAILABLE, &fault);
+            let mut response = answer(headers, id, StatusCode::SERVICE_UNAVAILABLE, fault);
             retry_after(&mut response, RETRY_SECONDS);
             return response;
         }
     };
-    let mut response = answer(headers, id, status, &Fault::new(code, refused.words()));
+    let mut response = answer(headers, id, status, Fault::new(code, refused.words()));
     let challenge = match error {
         None => CHALLENGE.to_owned(),
         Some(error) => {
@@ -60,23 +59,14 @@ pub(in crate::http) fn refuse(headers: &HeaderMap, id: RequestId, refused: &Refu
 /// 429.
 pub(super) fn too_often(headers: &HeaderMap, id: RequestId, wait: Duration) -> Response {
     let fault = super::too_often(wait);
-    let mut response = answer(headers, id, StatusCode::TOO_MANY_REQUESTS, &fault);
+    let mut response = answer(headers, id, StatusCode::TOO_MANY_REQUESTS, fault);
     retry_after(&mut response, super::seconds(wait));
     response
 }
 
-fn answer(headers: &HeaderMap, id: RequestId, status: StatusCode, fault: &Fault) -> Response {
-    let mut body = async_graphql::Response::from_errors(vec![fault.to_server_error()]);
-    error::complete(&mut body.errors, id.0);
-    let kind = media::negotiate(headers).unwrap_or(Answer::GraphqlResponse);
-    let mut response = (status, to_json(&body)).into_response();
-    let told = response.headers_mut();
-    let kind = HeaderValue::from_static(kind.media_type());
-    told.insert(header::CONTENT_TYPE, kind);
-    told.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    vary(told, "accept");
-    vary(told, "authorization");
-    name(told, id.0);
+fn answer(headers: &HeaderMap, id: RequestId, status: StatusCode, fault: Fault) -> Response {
+    let mut response = answer::refuse(headers, id, Refusal(status, fault));
+    vary(response.headers_mut(), "authorization");
     response
 }
 

@@ -20,6 +20,7 @@ pub fn tests() -> Vec<Case> {
         a_revoked_key_ends_its_streams_on_every_node,
         only_the_hash_of_a_key_is_kept,
         what_is_no_operation_for_a_screen_is_refused,
+        a_screen_that_would_show_nothing_is_noted,
         a_screen_asks_as_often_as_other_readers,
     ]
 }
@@ -250,6 +251,27 @@ async fn what_is_no_operation_for_a_screen_is_refused(
     add(&database, "x", BOARD, &["--all"]).await?;
     refused(BOARD, &["--all"], "already").await?;
     add(&database, "y", FOLLOW, &["--tenant", "t"]).await?;
+    Ok(())
+}
+
+async fn a_screen_that_would_show_nothing_is_noted(database: TestDatabase) -> anyhow::Result<()> {
+    let server = serve(&database).await?;
+    server.push(json!([incident("b", 0, 0)])).await?;
+    server.stop().await?;
+    let operation = "query Board($code: String!) { building(by: {place: {source: MATRIX, code: $code}}) { name } buildings { totalCount } }";
+    let note = "note `building` is null now";
+    for (name, code, claims, is_noted) in [
+        ("known", "b", ["--all", "--free", "code"], false),
+        ("unknown", "c", ["--all", "--free", "code"], true),
+        ("outside", "b", ["--tenant", "t", "--free=code"], true),
+    ] {
+        let variables = json!({ "code": code }).to_string();
+        let more = [&["--variables", &variables][..], &claims].concat();
+        let (status, printed, said) = try_add(&database, name, operation, &more).await?;
+        assert_eq!(status, Some(0), "{said}");
+        assert_eq!(printed.contains(note), is_noted, "{name}: {printed}");
+        assert!(word(&printed, "key")?.starts_with("ckd_"), "{printed}");
+    }
     Ok(())
 }
 

@@ -1,12 +1,12 @@
-//! What is answered: status, headers and body, by the media type that the caller takes.
+//! What GraphQL answers: status, headers and body, by the media type that the caller takes.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::header::{RequestId, name, vary};
+use super::media::{self, Answer};
 use crate::graphql;
 use crate::graphql::error::Fault;
-use crate::http::header::{RequestId, name, vary};
-use crate::http::media::Answer;
 
 /// What keeps a request from being run: the status and the words.
 pub(super) struct Refusal(pub(super) StatusCode, pub(super) Fault);
@@ -52,8 +52,23 @@ pub(super) fn finish(
     response
 }
 
-/// The caller takes nothing that could be said.
-pub(super) fn not_acceptable() -> Response {
-    let why = "This address answers application/graphql-response+json or application/json.\n";
-    (StatusCode::NOT_ACCEPTABLE, why).into_response()
+/// Why nothing is run, in the form that the caller likes best; in the proper one for who takes neither.
+pub(super) fn refuse(headers: &HeaderMap, id: RequestId, refusal: Refusal) -> Response {
+    let form = media::negotiate(headers).unwrap_or(Answer::GraphqlResponse);
+    finish(Err(refusal), form, id)
+}
+
+/// 405: this address takes other methods.
+pub(super) fn otherwise_than(headers: &HeaderMap, id: RequestId, message: &str) -> Response {
+    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message);
+    let mut response = refuse(headers, id, refusal);
+    let allowed = HeaderValue::from_static("GET, POST");
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
+}
+
+/// 406: the caller takes nothing that could be said here.
+pub(super) fn not_acceptable(headers: &HeaderMap, id: RequestId, message: &str) -> Response {
+    let refusal = Refusal::new(StatusCode::NOT_ACCEPTABLE, message);
+    refuse(headers, id, refusal)
 }
