@@ -15,7 +15,7 @@ use super::limits::cost::{self, Measuring, Usage};
 use super::limits::{self, Limit, Limits, Shape};
 use super::mutation::Mutation;
 use super::query::Query;
-use super::response::{propagate, refusal};
+use super::response::{order, propagate, refusal};
 use super::shared::Questions;
 use super::subscription::Subscription;
 use super::variables;
@@ -210,7 +210,9 @@ impl Schema {
             Err(fault) => return refusal(&fault),
         };
         let asked = Asked::of(&request);
-        let response = self.inner.execute(request.data(viewer)).await;
+        let roots = limits::roots::keys(&mut request);
+        let mut response = self.inner.execute(request.data(viewer)).await;
+        order(&mut response, &roots);
         let response = self.reworded(response, asked).await;
         match told {
             Some(usage) => response.extension("usage", usage.to_extension()),

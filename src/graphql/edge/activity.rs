@@ -156,7 +156,7 @@ fn wanted<'a>(
     }
     let mut fields: Vec<(&str, Vec<Wanted<'a>>)> = Vec::new();
     for (kind, indexes) in kinds {
-        for alias in selection.on(&Activity::type_of(kind)) {
+        for alias in selection.on(Activity::type_of(kind)) {
             let name = alias.name();
             let position = fields.iter().position(|(known, _)| *known == name);
             let position = position.unwrap_or_else(|| {

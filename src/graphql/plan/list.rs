@@ -290,7 +290,7 @@ pub(super) fn wants_total<T: Noun>(selected: &Selected<'_>) -> bool {
     selected.selection().has(&connection, "totalCount")
 }
 
-fn connected<T>(
+fn connected<T: OutputType>(
     edges: Vec<Edge<T>>,
     has_previous_page: bool,
     has_next_page: bool,
@@ -304,6 +304,7 @@ fn connected<T>(
         history_from: None,
     };
     Connection {
+        nodes: edges.iter().map(|edge| Arc::clone(&edge.node)).collect(),
         edges,
         page_info,
         total_count,

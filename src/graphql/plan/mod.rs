@@ -44,7 +44,6 @@ fn now(context: &Context<'_>) -> DateTime<Utc> {
 /// One read: the database, who asks, and when.
 pub struct Loader<'a> {
     pub(super) database: &'a Database,
-    pub(super) viewer: &'a Viewer,
     pub(super) scope: &'a Scope,
     pub(super) now: DateTime<Utc>,
     /// How many buckets statistics may have.
@@ -65,7 +64,6 @@ impl<'a> Loader<'a> {
         let missing = |what| move |_| Fault::internal(format!("a request came without its {what}"));
         let viewer: &Viewer = context.data().map_err(missing("viewer"))?;
         Ok(Self {
-            viewer,
             database: context.data::<Database>().map_err(missing("database"))?,
             scope: &viewer.scope,
             now: now(context),

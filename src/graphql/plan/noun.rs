@@ -20,12 +20,15 @@ use crate::graphql::filter::FilterInput;
 use crate::graphql::id::Kind;
 use crate::graphql::order::OrderInput;
 use crate::graphql::selection::Selection;
+use crate::graphql::written::Written;
 
 pub(in crate::graphql) type Row<T> = <<T as Noun>::Entity as EntityTrait>::Model;
 pub(in crate::graphql) type Column<T> = <<T as Noun>::Entity as EntityTrait>::Column;
 
 /// An object type that stands for the rows of a table.
-pub(in crate::graphql) trait Noun: OutputType + Sized + 'static {
+pub(in crate::graphql) trait Noun:
+    OutputType + Written + Sized + 'static
+{
     /// The kind of its global id.
     const KIND: Kind;
     /// The table.
