@@ -45,6 +45,7 @@ impl<'a> Loader<'a> {
             &question.filter,
             &question.order,
             &question.page,
+            &T::spared(&nodes_of::<T>(selected)),
         )
         .await?;
         let total = if wants_total::<T>(selected) {
@@ -71,7 +72,9 @@ impl<'a> Loader<'a> {
         let mark = self.mark(&(T::KIND, &filter, &order));
         let page = page_of(selected, |cursor| listed_position(&mark, cursor, &order))?;
         let (scope, database) = (self.scope, self.database);
-        let slice = read::page::<T::Entity>(scope, database, &filter, &order, &page).await?;
+        let spared = T::spared(&nodes_of::<T>(selected));
+        let slice =
+            read::page::<T::Entity>(scope, database, &filter, &order, &page, &spared).await?;
         let total = if wants_total::<T>(selected) {
             read::count::<T::Entity>(scope, database, &filter).await?
         } else {
@@ -144,6 +147,7 @@ impl<'a> Loader<'a> {
             &question.filter,
             &question.order,
             &question.page,
+            &T::spared(&nodes_of::<T>(alias)),
         )
         .await?;
         let totals = if wants_total::<T>(alias) {
@@ -277,7 +281,7 @@ impl<'a> Loader<'a> {
 }
 
 /// What is selected on the elements of a connection, be it through `nodes` or through `edges { node }`.
-fn nodes_of<'a, T: Noun>(selected: &Selected<'a>) -> Selection<'a> {
+pub(super) fn nodes_of<'a, T: Noun>(selected: &Selected<'a>) -> Selection<'a> {
     let connection = <Connection<T> as OutputType>::type_name();
     let edge = <Edge<T> as OutputType>::type_name();
     let selection = selected.selection();
