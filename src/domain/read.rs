@@ -6,11 +6,12 @@ pub(super) mod keys;
 use std::collections::{HashMap, HashSet};
 
 use sea_orm::sea_query::{
-    Condition, Expr, ExprTrait, IntoCondition, JoinType, Query, SelectStatement,
+    Condition, Expr, ExprTrait, IntoCondition, IntoIden, JoinType, Query, SelectExpr,
+    SelectStatement,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, Iterable,
-    ModelTrait, PrimaryKeyToColumn, QueryFilter, QueryTrait,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IdenStatic,
+    Iterable, ModelTrait, PrimaryKeyToColumn, QueryFilter, QueryTrait, Select,
 };
 use uuid::Uuid;
 
@@ -22,6 +23,40 @@ pub(super) use keys::Keys;
 
 /// A count stops here: nobody waits for the exact number of a very long list.
 pub const COUNT_LIMIT: u64 = 10_000;
+
+/// Columns that are dear to read and that nobody asked for, each with the SQL that stands in its place. The rows tell
+/// nothing of them.
+pub type Spared<C> = [(C, &'static str)];
+
+/// What is told of the rows of `table`.
+pub(super) fn told<E: EntityTrait>(
+    table: impl IntoIden,
+    spared: &Spared<E::Column>,
+) -> impl Iterator<Item = SelectExpr> {
+    let table = table.into_iden();
+    E::Column::iter().map(move |column| {
+        let name = column.as_str();
+        let spared = spared.iter().find(|(spared, _)| spared.as_str() == name);
+        let told = match spared {
+            Some((_, instead)) => Expr::cust(*instead),
+            None => Expr::col((table.clone(), column)),
+        };
+        SelectExpr {
+            alias: Some(name.into_iden()),
+            ..told.into()
+        }
+    })
+}
+
+/// All rows of a table, without what is `spared`.
+fn find<E: EntityTrait>(spared: &Spared<E::Column>) -> Select<E> {
+    let mut query = E::find();
+    if !spared.is_empty() {
+        let columns = told::<E>(E::default().table_name(), spared);
+        QueryTrait::query(&mut query).clear_selects().exprs(columns);
+    }
+    query
+}
 
 /// What of a table a viewer may see.
 pub(super) fn visible<E: Scoped>(scope: &Scope, backend: DbBackend) -> Condition {
@@ -70,13 +105,15 @@ pub async fn page<E>(
     filter: &Filter<E::Column>,
     order: &Order<E::Column>,
     page: &Page,
+    spared: &Spared<E::Column>,
 ) -> Result<Slice<E::Model>, DbErr>
 where
     E: Scoped,
     E::Model: ModelTrait<Entity = E>,
 {
     let backend = connection.get_database_backend();
-    page_of::<E>(connection, asked::<E>(scope, backend, filter), order, page).await
+    let condition = asked::<E>(scope, backend, filter);
+    page_of::<E>(connection, condition, order, page, spared).await
 }
 
 /// One page of the rows for which `condition` holds.
@@ -85,12 +122,13 @@ pub(super) async fn page_of<E>(
     condition: Condition,
     order: &Order<E::Column>,
     page: &Page,
+    spared: &Spared<E::Column>,
 ) -> Result<Slice<E::Model>, DbErr>
 where
     E: EntityTrait,
     E::Model: ModelTrait<Entity = E>,
 {
-    let mut query = E::find().filter(condition);
+    let mut query = find::<E>(spared).filter(condition);
     page.apply(QueryTrait::query(&mut query), order);
     Ok(page.cut(query.all(connection).await?, order))
 }
@@ -131,12 +169,26 @@ pub async fn by_keys<E: Scoped>(
     column: E::Column,
     keys: &[Uuid],
 ) -> Result<Vec<E::Model>, DbErr> {
+    by_keys_without::<E>(scope, connection, column, keys, &[]).await
+}
+
+/// The same without what is `spared`.
+///
+/// # Errors
+/// What the database says.
+pub async fn by_keys_without<E: Scoped>(
+    scope: &Scope,
+    connection: &impl ConnectionTrait,
+    column: E::Column,
+    keys: &[Uuid],
+    spared: &Spared<E::Column>,
+) -> Result<Vec<E::Model>, DbErr> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
     let backend = connection.get_database_backend();
     let keys = Keys::new(backend, keys);
-    E::find()
+    find::<E>(spared)
         .filter(visible::<E>(scope, backend))
         .filter(keys.hold(column.into_expr()))
         .all(connection)
@@ -155,6 +207,7 @@ pub async fn children<E>(
     filter: &Filter<E::Column>,
     order: &Order<E::Column>,
     page: &Page,
+    spared: &Spared<E::Column>,
 ) -> Result<HashMap<Uuid, Slice<E::Model>>, DbErr>
 where
     E: Scoped,
@@ -171,9 +224,7 @@ where
     page.apply(QueryTrait::query(&mut query), order);
     let mut inner = query.into_query();
     let mut outer = keys.select();
-    for column in E::Column::iter() {
-        outer.column(("k", column));
-    }
+    outer.exprs(told::<E>("k", spared));
     match backend {
         DbBackend::Sqlite => {
             let key = primary_key::<E>();

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use async_graphql::{Object, OutputType, SimpleObject, TypeName};
+use crate::graphql::written::{Below, Json, Written, written};
+use async_graphql::{OutputType, SimpleObject, TypeName};
 use chrono::{DateTime, Utc};
 
 /// Where a page stands in its list.
@@ -22,9 +23,19 @@ pub struct PageInfo {
     pub history_from: Option<DateTime<Utc>>,
 }
 
-/// An element of a page.
-pub struct Edge<T> {
-    /// Where the element stands in the list.
+written!(PageInfo {
+    has_next_page,
+    has_previous_page,
+    start_cursor,
+    end_cursor,
+    history_from
+});
+
+/// An element of a list with its place in it.
+#[derive(SimpleObject)]
+#[graphql(name_type)]
+pub struct Edge<T: OutputType> {
+    /// Where the element stands in the list: give it as `after` or `before` together with the same filter and order.
     pub cursor: String,
     /// The element.
     pub node: Arc<T>,
@@ -36,27 +47,28 @@ impl<T: OutputType> TypeName for Edge<T> {
     }
 }
 
-/// An element of a list with its place in it.
-#[Object(name_type)]
-impl<T: OutputType> Edge<T> {
-    /// Where the element stands in the list: give it as `after` or `before` together with the same filter and order.
-    async fn cursor(&self) -> &str {
-        &self.cursor
-    }
-
-    /// The element.
-    async fn node(&self) -> &T {
-        &self.node
+impl<T: OutputType + Written> Written for Edge<T> {
+    fn write(&self, below: &Below<'_>, json: &mut Json) {
+        let name = <Self as TypeName>::type_name();
+        json.object(&name, below, |step, json| match step.field.as_str() {
+            "cursor" => self.cursor.write(&step.below, json),
+            "node" => self.node.write(&step.below, json),
+            _ => json.fail(step.unknown()),
+        });
     }
 }
 
 /// A page of a list.
-pub struct Connection<T> {
-    /// The elements in order.
+#[derive(SimpleObject)]
+#[graphql(name_type)]
+pub struct Connection<T: OutputType> {
+    /// The elements of the page with their cursors, in the order of the list.
     pub edges: Vec<Edge<T>>,
-    /// Where the page stands.
+    /// The elements of the page without their cursors, in the order of the list.
+    pub nodes: Vec<Arc<T>>,
+    /// Where the page stands in the list.
     pub page_info: PageInfo,
-    /// The length of the whole list.
+    /// How many elements the whole list has under its filter; null when there are more than 10,000. It is counted only when asked for.
     pub total_count: Option<u64>,
 }
 
@@ -66,26 +78,15 @@ impl<T: OutputType> TypeName for Connection<T> {
     }
 }
 
-/// A page of a list.
-#[Object(name_type)]
-impl<T: OutputType> Connection<T> {
-    /// The elements of the page with their cursors, in the order of the list.
-    async fn edges(&self) -> &[Edge<T>] {
-        &self.edges
-    }
-
-    /// The elements of the page without their cursors, in the order of the list.
-    async fn nodes(&self) -> Vec<&T> {
-        self.edges.iter().map(|edge| &*edge.node).collect()
-    }
-
-    /// Where the page stands in the list.
-    async fn page_info(&self) -> &PageInfo {
-        &self.page_info
-    }
-
-    /// How many elements the whole list has under its filter; null when there are more than 10,000. It is counted only when asked for.
-    async fn total_count(&self) -> Option<u64> {
-        self.total_count
+impl<T: OutputType + Written> Written for Connection<T> {
+    fn write(&self, below: &Below<'_>, json: &mut Json) {
+        let name = <Self as TypeName>::type_name();
+        json.object(&name, below, |step, json| match step.field.as_str() {
+            "edges" => self.edges.write(&step.below, json),
+            "nodes" => self.nodes.write(&step.below, json),
+            "page_info" => self.page_info.write(&step.below, json),
+            "total_count" => self.total_count.write(&step.below, json),
+            _ => json.fail(step.unknown()),
+        });
     }
 }

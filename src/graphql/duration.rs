@@ -30,7 +30,14 @@ impl ScalarType for Duration {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(written(self.0))
+        Value::String(self.text())
+    }
+}
+
+impl Duration {
+    /// As ISO 8601 writes it.
+    pub(super) fn text(self) -> String {
+        written(self.0)
     }
 }
 

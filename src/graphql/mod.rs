@@ -1,7 +1,7 @@
 //! The public schema: types, what leads from one to another, and how a read is planned. No SQL and no axum here.
 //!
 //! A root field makes a `plan`: it looks ahead at the `selection`, fetches each relation once per level through
-//! `domain`, and leaves the results in the `slot`s of the `object`s, where the fields of `edge` find them.
+//! `domain`, and leaves the results in the `slot`s of the `object`s, which are then `written` as JSON.
 
 mod by;
 pub mod comparison;
@@ -34,6 +34,7 @@ mod slot;
 pub mod subscription;
 mod text;
 pub mod variables;
+mod written;
 
 pub use plan::Now;
 pub use request::{of as request_of, request};

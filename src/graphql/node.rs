@@ -20,16 +20,17 @@ use super::object::{
 };
 use super::plan::{Loader, Noun};
 use super::selection::Selection;
-use super::slot::{Fetched, Resolve};
+use super::slot::Fetched;
+use super::written::Written;
 
 /// How many nodes can be asked for at once.
 pub(super) const MOST_NODES: usize = 100;
 
 /// What was found. The type is part of the key: an id can be made up of one type and the row of another.
-type Found = HashMap<(Kind, Uuid), Arc<dyn Resolve>>;
+type Found = HashMap<(Kind, Uuid), Arc<dyn Written>>;
 
-/// A thing of any type that has a global id.
-pub(super) struct Node(Arc<dyn Resolve>);
+/// A thing of any type that has a global id. It is only declared: what is found writes itself.
+pub(super) struct Node;
 
 /// Registers a type and that it is a node.
 fn is_node<T: Noun>(registry: &mut Registry, types: &mut IndexSet<String>) {
@@ -62,8 +63,8 @@ impl OutputType for Node {
             // An activity is always of one of the types that stand for the kinds.
             Activity::create_type_info(registry);
             for name in Activity::types() {
-                registry.add_implements(&name, "Node");
-                types.insert(name);
+                registry.add_implements(name, "Node");
+                types.insert(name.to_owned());
             }
             let ty = ID::create_type_info_of(registry);
             MetaType::Interface {
@@ -85,10 +86,10 @@ impl OutputType for Node {
 
     async fn resolve(
         &self,
-        context: &ContextSelectionSet<'_>,
-        field: &Positioned<Field>,
+        _: &ContextSelectionSet<'_>,
+        _: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        self.0.resolve_here(context, field).await
+        Ok(Value::Null)
     }
 }
 
@@ -108,8 +109,7 @@ pub(super) async fn one<'a>(
     selection: Selection<'a>,
 ) -> Result<Fetched, Fault> {
     let found = by_ids(loader, std::slice::from_ref(id), &selection).await?;
-    let node = found.into_iter().next().flatten();
-    Ok(node.map(|node| Arc::new(node) as _))
+    Ok(found.into_iter().next().flatten())
 }
 
 /// The things with these global ids, null where there is none, in their order.
@@ -127,7 +127,7 @@ async fn by_ids<'a>(
     loader: &'a Loader<'a>,
     ids: &[ID],
     selection: &Selection<'a>,
-) -> Result<Vec<Option<Node>>, Fault> {
+) -> Result<Vec<Fetched>, Fault> {
     let named: Vec<(Kind, Uuid)> = ids
         .iter()
         .map(|id| id::decode(id))
@@ -160,7 +160,7 @@ async fn by_ids<'a>(
             Kind::Zone => add::<Zone>(found, loader, &keys, selection).await?,
         }
     }
-    let node = |named: &(Kind, Uuid)| found.get(named).cloned().map(Node);
+    let node = |named: &(Kind, Uuid)| found.get(named).cloned();
     Ok(named.iter().map(node).collect())
 }
 

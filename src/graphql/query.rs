@@ -126,12 +126,20 @@ impl ComplexObject for Query {
     }
 
     async fn resolve_field(&self, context: &Context<'_>) -> ServerResult<Option<Value>> {
-        let fetched = async {
+        let field = context.item;
+        if field.node.name.node == "viewer"
+            && let Ok(viewer) = context.data::<crate::domain::scope::Viewer>()
+        {
+            let below = context.with_selection_set(&field.node.selection_set);
+            return Viewer::from(viewer).resolve(&below, field).await.map(Some);
+        }
+        let written = async {
             let loader = Loader::of(context)?;
-            fetch(&loader, &Selected::here(context)).await
+            let here = Selected::here(context);
+            slot::write(&fetch(&loader, &here).await?, &here)
         };
-        match fetched.await {
-            Ok(value) => slot::write(&value, context).await.map(Some),
+        match written.await {
+            Ok(value) => Ok(Some(value)),
             Err(fault) => {
                 let mut error = fault.to_server_error();
                 error.locations.push(context.item.pos);
@@ -180,7 +188,6 @@ async fn fetch<'a>(loader: &'a Loader<'a>, here: &Selected<'a>) -> Result<Fetche
             loader.operators_only()?;
             loader.list::<Delivery>(here).await
         }
-        "viewer" => Ok(Some(Arc::new(Viewer::from(loader.viewer)))),
         name => Err(Fault::internal(format!(
             "Query.{name} is declared but not fetched"
         ))),

@@ -1,8 +1,7 @@
 //! The answer to a request: whether anything was run, and its JSON.
 
-use async_graphql::{PathSegment, Response, ServerError, Value};
+use async_graphql::{Name, PathSegment, Response, ServerError, Value};
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 use super::error::Fault;
 
@@ -29,22 +28,69 @@ pub fn is_refused(response: &Response) -> bool {
 
 /// The answer as JSON; without `data` when the request was refused.
 pub fn to_json(response: &Response) -> String {
-    #[derive(Serialize)]
-    struct Members<'a> {
-        #[serde(skip_serializing_if = "<[_]>::is_empty")]
-        errors: &'a [ServerError],
-        #[serde(skip_serializing_if = "Option::is_none")]
-        data: Option<&'a Value>,
-        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-        extensions: &'a BTreeMap<String, Value>,
+    let mut text = String::from("{");
+    if !response.errors.is_empty() {
+        text.push_str("\"errors\":");
+        push(&mut text, &response.errors);
     }
-    let members = Members {
-        errors: &response.errors,
-        data: (!is_refused(response)).then_some(&response.data),
-        extensions: &response.extensions,
-    };
+    if !is_refused(response) {
+        text.push_str(if text.len() > 1 {
+            ",\"data\":"
+        } else {
+            "\"data\":"
+        });
+        push_value(&mut text, &response.data);
+    }
+    if !response.extensions.is_empty() {
+        text.push_str(",\"extensions\":");
+        push(&mut text, &response.extensions);
+    }
+    text.push('}');
+    text
+}
+
+/// Appends a value of the answer; what is written already goes as it is.
+fn push_value(text: &mut String, value: &Value) {
+    match value {
+        Value::Binary(json) => text.push_str(std::str::from_utf8(json).unwrap_or("null")),
+        Value::List(values) => {
+            text.push('[');
+            for (nth, value) in values.iter().enumerate() {
+                if nth > 0 {
+                    text.push(',');
+                }
+                push_value(text, value);
+            }
+            text.push(']');
+        }
+        Value::Object(members) => {
+            text.push('{');
+            for (nth, (name, value)) in members.iter().enumerate() {
+                if nth > 0 {
+                    text.push(',');
+                }
+                push(text, name);
+                text.push(':');
+                push_value(text, value);
+            }
+            text.push('}');
+        }
+        value => push(text, value),
+    }
+}
+
+/// Appends what is no answer to a field.
+fn push(text: &mut String, value: &impl Serialize) {
     // Values of GraphQL have text keys only, so this cannot fail.
-    serde_json::to_string(&members).unwrap_or_default()
+    text.push_str(&serde_json::to_string(value).unwrap_or_default());
+}
+
+/// Puts the root fields into the order of `keys`.
+pub(super) fn order(response: &mut Response, keys: &[Name]) {
+    if let Value::Object(data) = &mut response.data {
+        let place = |name: &Name| keys.iter().position(|key| key == name);
+        data.sort_by_cached_key(|name, _| place(name));
+    }
 }
 
 /// The answer to a request that is not run.

@@ -15,7 +15,7 @@ use super::limits::cost::{self, Measuring, Usage};
 use super::limits::{self, Limit, Limits, Shape};
 use super::mutation::Mutation;
 use super::query::Query;
-use super::response::{propagate, refusal};
+use super::response::{order, propagate, refusal};
 use super::shared::Questions;
 use super::subscription::Subscription;
 use super::variables;
@@ -237,7 +237,9 @@ impl Schema {
             Err(refused) => return *refused,
         };
         let asked = Asked::of(&request);
-        let response = self.inner.execute(request.data(viewer)).await;
+        let roots = limits::roots::keys(&mut request);
+        let mut response = self.inner.execute(request.data(viewer)).await;
+        order(&mut response, &roots);
         with_usage(self.reworded(response, asked).await, told)
     }
 

@@ -1,7 +1,7 @@
 //! Looking ahead: what a request selects below a field, with fragments opened, type conditions obeyed and everything
 //! under one response key merged.
 
-use async_graphql::parser::types::{Field, Selection as Item, SelectionSet};
+use async_graphql::parser::types::{Field, OperationType, Selection as Item, SelectionSet};
 use async_graphql::{Context, InputType, Name, Value};
 
 use super::error::{Fault, in_our_words};
@@ -21,12 +21,22 @@ pub(super) struct Selected<'a> {
 }
 
 impl<'a> Selected<'a> {
-    /// The field that is being resolved.
+    /// The root field that is being resolved, with all that the operation selects under its response key.
     pub(super) fn here(context: &'a Context<'a>) -> Self {
-        Self {
+        let operation = &context.query_env.operation.node;
+        let all = Selection {
             context,
-            fields: vec![&context.item.node],
-        }
+            sets: vec![&operation.selection_set.node],
+        };
+        let key = &context.item.node.response_key().node;
+        let root = root_of(context, operation.ty);
+        let mut fields = all.on(root).into_iter();
+        fields
+            .find(|selected| selected.key() == *key)
+            .unwrap_or_else(|| Self {
+                context,
+                fields: vec![&context.item.node],
+            })
     }
 
     /// The name of the field.
@@ -95,6 +105,17 @@ impl<'a> Selected<'a> {
         self.fields.len() == other.fields.len()
             && std::iter::zip(&self.fields, &other.fields).all(|(a, b)| std::ptr::eq(*a, *b))
     }
+}
+
+/// The name of the root type of an operation.
+fn root_of<'a>(context: &'a Context<'a>, operation: OperationType) -> &'a str {
+    let registry = &context.schema_env.registry;
+    match operation {
+        OperationType::Query => Some(&registry.query_type),
+        OperationType::Mutation => registry.mutation_type.as_ref(),
+        OperationType::Subscription => registry.subscription_type.as_ref(),
+    }
+    .map_or("", String::as_str)
 }
 
 /// Stands for a variable without a value: no document and no JSON has a binary value.

@@ -1,37 +1,21 @@
-//! What was fetched for an object, by response key: resolvers look here and never ask the database.
+//! What was fetched for an object, by response key: it is written from here, and the database is asked no more.
 
+use std::borrow::Cow;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use async_graphql::parser::types::Field;
+use async_graphql::registry::Registry;
 use async_graphql::{
     Context, ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
 };
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 
 use super::error::Fault;
-
-/// Anything that can stand in a response.
-pub(super) trait Resolve: Send + Sync {
-    fn resolve_here<'a>(
-        &'a self,
-        context: &'a ContextSelectionSet<'a>,
-        field: &'a Positioned<Field>,
-    ) -> BoxFuture<'a, ServerResult<Value>>;
-}
-
-impl<T: OutputType> Resolve for T {
-    fn resolve_here<'a>(
-        &'a self,
-        context: &'a ContextSelectionSet<'a>,
-        field: &'a Positioned<Field>,
-    ) -> BoxFuture<'a, ServerResult<Value>> {
-        self.resolve(context, field).boxed()
-    }
-}
+use super::selection::Selected;
+use super::written::{Json, Step, Written};
 
 /// A fetched value; null when there is none.
-pub(super) type Fetched = Option<Arc<dyn Resolve>>;
+pub(super) type Fetched = Option<Arc<dyn Written>>;
 
 /// What was fetched for one object.
 #[derive(Clone, Default)]
@@ -43,27 +27,59 @@ impl Slots {
         self.0.push((key, value));
     }
 
-    /// Writes the value of the field at hand into the response.
-    pub(super) async fn resolve(&self, context: &Context<'_>) -> ServerResult<Option<Value>> {
-        let key = &context.item.node.response_key().node;
-        match self.0.iter().find(|(known, _)| known == key) {
-            Some((_, value)) => write(value, context).await.map(Some),
-            None => {
-                let fault =
-                    Fault::internal(format!("the field {key} was selected but not planned"));
-                Err(context.set_error_path(fault.to_server_error()))
-            }
+    /// Appends the value of a field to the answer.
+    pub(super) fn write(&self, step: &Step<'_>, json: &mut Json) {
+        match self.0.iter().find(|(known, _)| *known == step.key) {
+            Some((_, value)) => value.write(&step.below, json),
+            None => json.fail(step.unknown()),
         }
     }
 }
 
-/// Writes a fetched value into the response as the field at hand.
-pub(super) async fn write(value: &Fetched, context: &Context<'_>) -> ServerResult<Value> {
+/// A fetched value as it stands in the answer. What is written is no tree of values any more: it is JSON, which the library
+/// hands through as bytes, and which no other value is.
+pub(super) fn write(value: &Fetched, selected: &Selected<'_>) -> Result<Value, Fault> {
     match value {
         None => Ok(Value::Null),
-        Some(value) => {
-            let below = context.with_selection_set(&context.item.node.selection_set);
-            value.resolve_here(&below, context.item).await
-        }
+        Some(value) => Ok(Value::Binary(Json::of(value, selected)?.into())),
+    }
+}
+
+/// A `T` that is written already.
+pub(super) struct Answered<T>(Value, PhantomData<fn() -> T>);
+
+impl<T: Written> Answered<T> {
+    /// `value` as far as the field at hand asks for it.
+    pub(super) fn here(value: &T, context: &Context<'_>) -> Result<Self, Fault> {
+        let json = Json::of(value, &Selected::here(context))?;
+        Ok(Self::from(Value::Binary(json.into())))
+    }
+}
+
+impl<T> From<Value> for Answered<T> {
+    fn from(written: Value) -> Self {
+        Self(written, PhantomData)
+    }
+}
+
+impl<T: OutputType> OutputType for Answered<T> {
+    fn type_name() -> Cow<'static, str> {
+        T::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        T::qualified_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        T::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        _: &ContextSelectionSet<'_>,
+        _: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        Ok(self.0.clone())
     }
 }

@@ -20,10 +20,10 @@ use super::limits::Limits;
 use super::object::{Activity, Building, Incident};
 use super::plan::{Loader, Noun, relations};
 use super::selection::Selected;
-use super::slot::Slots;
+use super::slot::{Answered, Slots};
+use super::written::written;
 use crate::domain::activity::filter::Filter;
 use crate::feed::{self, Event, FeedError, Follow, Tail};
-use state::Standing;
 
 pub use position::Position;
 
@@ -46,6 +46,8 @@ super::edge::edges!(ActivityEvent, registry => [
     one::<Activity>(registry, "activity", "What happened; null in a heartbeat, which only moves the cursor."),
 ]);
 
+written!(ActivityEvent { cursor } and slots);
+
 /// What can be followed.
 #[derive(Default)]
 pub struct Subscription;
@@ -65,8 +67,9 @@ impl Subscription {
             desc = "Only the activities that fulfil all of this. Relative times count from the start."
         )]
         filter: Option<ActivityFilter>,
-    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx>
-    {
+    ) -> async_graphql::Result<
+        impl Stream<Item = async_graphql::Result<Answered<ActivityEvent>>> + 'ctx,
+    > {
         let loader = Loader::of(context)?;
         let filter = filter.map(FilterInput::meaning).transpose()?;
         let filter = Filter::new(loader.scope, filter.unwrap_or_default(), loader.now);
@@ -80,8 +83,9 @@ impl Subscription {
         #[graphql(desc = "Which task; it need not be known yet.")] by: TaskBy,
         #[graphql(desc = "Continue after this feed cursor; from now on when not given.")]
         after: Option<String>,
-    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx>
-    {
+    ) -> async_graphql::Result<
+        impl Stream<Item = async_graphql::Result<Answered<ActivityEvent>>> + 'ctx,
+    > {
         let loader = Loader::of(context)?;
         let task = entity::TaskId(by.key()?);
         let filter = Filter::of_task(loader.scope, task, loader.now);
@@ -96,7 +100,7 @@ impl Subscription {
         context: &'ctx Context<'ctx>,
         #[graphql(desc = "Which incident; it need not be known yet.")] by: IncidentBy,
     ) -> async_graphql::Result<
-        impl Stream<Item = async_graphql::Result<Option<Standing<Incident>>>> + 'ctx,
+        impl Stream<Item = async_graphql::Result<Option<Answered<Incident>>>> + 'ctx,
     > {
         let building = |row: &incident::Model| row.building_id.0;
         Ok(state::follow(context, by.key()?, building)?)
@@ -112,7 +116,7 @@ impl Subscription {
         context: &'ctx Context<'ctx>,
         #[graphql(desc = "The global id of the building.")] id: ID,
     ) -> async_graphql::Result<
-        impl Stream<Item = async_graphql::Result<Option<Standing<Building>>>> + 'ctx,
+        impl Stream<Item = async_graphql::Result<Option<Answered<Building>>>> + 'ctx,
     > {
         let key = id::decode_as(Kind::Building, &id)?;
         Ok(state::follow(context, key, |row: &building::Model| {
@@ -132,7 +136,7 @@ async fn follow<'ctx>(
     context: &'ctx Context<'ctx>,
     after: Option<String>,
     filter: Filter,
-) -> Result<impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx, Fault> {
+) -> Result<impl Stream<Item = async_graphql::Result<Answered<ActivityEvent>>> + 'ctx, Fault> {
     let position: Option<&Position> = context.data_opt();
     let after = match position {
         Some(position) => position.begins(after),
@@ -187,7 +191,7 @@ impl Patience {
 fn told<'ctx>(
     context: &'ctx Context<'ctx>,
     mut events: BoxStream<'static, Event>,
-) -> impl Stream<Item = async_graphql::Result<ActivityEvent>> + 'ctx {
+) -> impl Stream<Item = async_graphql::Result<Answered<ActivityEvent>>> + 'ctx {
     stream! {
         while let Some(event) = events.next().await {
             let mut patience = Patience::default();
@@ -212,7 +216,7 @@ fn told<'ctx>(
     }
 }
 
-async fn in_time(context: &Context<'_>, event: &Event) -> Result<ActivityEvent, Fault> {
+async fn in_time(context: &Context<'_>, event: &Event) -> Result<Answered<ActivityEvent>, Fault> {
     let limits: &Limits = context
         .data()
         .map_err(|_| Fault::internal("a subscription came without its limits"))?;
@@ -221,7 +225,7 @@ async fn in_time(context: &Context<'_>, event: &Event) -> Result<ActivityEvent, 
         .unwrap_or_else(|_| Err(limits.too_long()))
 }
 
-async fn step(context: &Context<'_>, event: &Event) -> Result<ActivityEvent, Fault> {
+async fn step(context: &Context<'_>, event: &Event) -> Result<Answered<ActivityEvent>, Fault> {
     let selection = Selected::here(context).selection();
     let mut slots = Slots::default();
     let (seq, row) = match event {
@@ -242,13 +246,15 @@ async fn step(context: &Context<'_>, event: &Event) -> Result<ActivityEvent, Fau
             slots.put(alias.key(), activity.map(|activity| activity as _));
         }
     }
+    let told = ActivityEvent {
+        cursor: cursor::feed(seq),
+        slots,
+    };
+    let answered = Answered::here(&told, context)?;
     if let Some(position) = context.data_opt::<Position>() {
         position.reach(seq, row.is_none());
     }
-    Ok(ActivityEvent {
-        cursor: cursor::feed(seq),
-        slots,
-    })
+    Ok(answered)
 }
 
 fn fault_of(error: FeedError) -> Fault {

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use entity::{activity, activity_link};
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, JoinType, Query, SelectStatement, UnionType};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, Iterable};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr};
 use uuid::Uuid;
 
 use super::filter as feed;
 use crate::domain::filter::Filter;
 use crate::domain::history::Moment;
 use crate::domain::page::{Direction, Order, Page, Slice};
-use crate::domain::read::{self, CrossJoin, Keys};
+use crate::domain::read::{self, CrossJoin, Keys, Spared};
 use crate::domain::scope::Scope;
 
 /// One page of the feed, by seq.
@@ -22,9 +22,10 @@ pub async fn feed(
     connection: &impl ConnectionTrait,
     filter: &feed::Filter,
     page: &Page,
+    spared: &Spared<activity::Column>,
 ) -> Result<Slice<activity::Model>, DbErr> {
-    let order = feed_order();
-    read::page_of::<activity::Entity>(connection, filter.to_condition(), &order, page).await
+    let (condition, order) = (filter.to_condition(), feed_order());
+    read::page_of::<activity::Entity>(connection, condition, &order, page, spared).await
 }
 
 /// How many activities of the feed `filter` lets through; null beyond [`read::COUNT_LIMIT`].
@@ -64,6 +65,7 @@ pub async fn timelines(
     filter: &Filter<activity::Column>,
     (direction, page): (Direction, &Page),
     until: Option<&Moment>,
+    spared: &Spared<activity::Column>,
 ) -> Result<HashMap<Uuid, Slice<activity::Model>>, DbErr> {
     if subjects.is_empty() {
         return Ok(HashMap::new());
@@ -84,9 +86,7 @@ pub async fn timelines(
     let mut both = all_of(filed);
     both.union(UnionType::Distinct, all_of(linked));
     let mut outer = keys.select();
-    for column in activity::Column::iter() {
-        outer.column(("k", column));
-    }
+    outer.exprs(read::told::<activity::Entity>("k", spared));
     match backend {
         DbBackend::Sqlite => {
             let found = Query::select()

@@ -151,6 +151,7 @@ async fn timelines(
             &crate::domain::filter::Filter::default(),
             (Direction::Ascending, &Page::first(1_000)),
             moment,
+            &[],
         )
         .await
         .unwrap();

@@ -37,6 +37,14 @@ impl Noun for Activity {
     const KIND: Kind = Kind::Activity;
     type Entity = activity::Entity;
     const KEY: activity::Column = activity::Column::Id;
+    const DEAR: &'static [(&'static str, activity::Column, &'static str)] = &[
+        ("changes", activity::Column::Changes, "'[]'"),
+        ("data", activity::Column::Data, "NULL"),
+    ];
+
+    fn asks(selection: &Selection<'_>, field: &str) -> bool {
+        Activity::types().any(|name| selection.has(name, field))
+    }
 
     fn load<'a>(
         loader: &'a Loader<'a>,
@@ -156,7 +164,7 @@ fn wanted<'a>(
     }
     let mut fields: Vec<(&str, Vec<Wanted<'a>>)> = Vec::new();
     for (kind, indexes) in kinds {
-        for alias in selection.on(&Activity::type_of(kind)) {
+        for alias in selection.on(Activity::type_of(kind)) {
             let name = alias.name();
             let position = fields.iter().position(|(known, _)| *known == name);
             let position = position.unwrap_or_else(|| {

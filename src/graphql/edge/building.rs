@@ -175,6 +175,8 @@ async fn sources<'a>(
         &Filter::default(),
         &order,
         &Page::first(SOURCES),
+        // No field shows it.
+        &[(site::Column::SetBy, "'{}'")],
     )
     .await?;
     let lists: HashMap<Uuid, Arc<Vec<PlaceSource>>> = slices

@@ -33,6 +33,8 @@ impl Noun for Incident {
     const KIND: Kind = Kind::Incident;
     type Entity = incident::Entity;
     const KEY: incident::Column = incident::Column::Id;
+    const DEAR: &'static [(&'static str, incident::Column, &'static str)] =
+        &[("provenance", incident::Column::SetBy, "'{}'")];
 
     fn load<'a>(
         loader: &'a Loader<'a>,

@@ -28,6 +28,9 @@ impl Noun for Level {
     const KIND: Kind = Kind::Level;
     type Entity = level::Entity;
     const KEY: level::Column = level::Column::Id;
+    // No field shows it.
+    const DEAR: &'static [(&'static str, level::Column, &'static str)] =
+        &[("", level::Column::SetBy, "'{}'")];
 
     fn load<'a>(
         loader: &'a Loader<'a>,

@@ -23,16 +23,17 @@ macro_rules! edges {
                 vec![$($field),+]
             }
 
+            /// Objects are written, see `written`: the library never resolves a field of theirs.
             async fn resolve_field(
                 &self,
-                context: &async_graphql::Context<'_>,
+                _: &async_graphql::Context<'_>,
             ) -> async_graphql::ServerResult<Option<async_graphql::Value>> {
-                self.slots.resolve(context).await
+                Ok(None)
             }
         }
     };
 }
-pub(super) use edges;
+pub(in crate::graphql) use edges;
 
 use async_graphql::registry::{MetaField, Registry};
 

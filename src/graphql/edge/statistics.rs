@@ -202,8 +202,8 @@ impl Measured for Incident {
             period.whole,
             asked.zone.name(),
             asked.bucket.map(Into::into),
-            IncidentNumbers(whole),
-            buckets.into_iter().map(IncidentNumbers).collect(),
+            IncidentNumbers::new(whole),
+            buckets.into_iter().map(IncidentNumbers::new).collect(),
         )
     }
 }
@@ -260,8 +260,8 @@ impl Measured for Task {
             period.whole,
             asked.zone.name(),
             asked.bucket.map(Into::into),
-            TaskNumbers(whole),
-            buckets.into_iter().map(TaskNumbers).collect(),
+            TaskNumbers::new(whole),
+            buckets.into_iter().map(TaskNumbers::new).collect(),
         )
     }
 }

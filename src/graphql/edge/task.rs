@@ -69,6 +69,12 @@ impl Noun for Task {
     const KIND: Kind = Kind::Task;
     type Entity = task::Entity;
     const KEY: task::Column = task::Column::Id;
+    const DEAR: &'static [(&'static str, task::Column, &'static str)] = &[
+        ("provenance", task::Column::SetBy, "'{}'"),
+        ("raw", task::Column::Raw, "NULL"),
+        ("customFields", task::Column::CustomFields, "NULL"),
+        ("related", task::Column::Related, "NULL"),
+    ];
 
     fn load<'a>(
         loader: &'a Loader<'a>,
@@ -258,6 +264,7 @@ async fn latest_told<'a>(
             &Filter::default(),
             &order,
             &page,
+            &[],
         )
         .await?
     };

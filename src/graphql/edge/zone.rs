@@ -42,6 +42,9 @@ impl Noun for Zone {
     const KIND: Kind = Kind::Zone;
     type Entity = zone::Entity;
     const KEY: zone::Column = zone::Column::Id;
+    // No field shows it.
+    const DEAR: &'static [(&'static str, zone::Column, &'static str)] =
+        &[("", zone::Column::SetBy, "'{}'")];
 
     fn load<'a>(
         loader: &'a Loader<'a>,

@@ -7,7 +7,7 @@ pub(super) mod bucket;
 pub(super) mod cost;
 mod excess;
 mod introspection;
-mod roots;
+pub(super) mod roots;
 mod shape;
 mod text;
 mod value;

@@ -1,7 +1,9 @@
-//! A subscription selects one field (GraphQL specification, section 5.2.3.1), which the library does not ask for: several
-//! would each go their own way, and have no one place to come back to.
+//! The root fields of an operation. A subscription selects one (GraphQL specification, section 5.2.3.1), which the library
+//! does not ask for: several would each go their own way, and have no one place to come back to. Those of a query are
+//! answered in the order asked (section 6.3), while the library gives them in the order in which they are done.
 
 use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet};
+use async_graphql::{Name, Request};
 
 use super::super::error::Fault;
 
@@ -23,6 +25,45 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<(), Fault> {
         ));
     }
     Ok(())
+}
+
+/// The response keys of the root fields of what a request runs, in the order asked. Its document must be within the limits.
+pub(in crate::graphql) fn keys(request: &mut Request) -> Vec<Name> {
+    let named = request.operation_name.clone();
+    let mut keys = Vec::new();
+    if let Ok(document) = request.parsed_query() {
+        let mut operations = document.operations.iter();
+        let found = match named {
+            Some(named) => operations.find(|(name, _)| name.is_some_and(|name| *name == named)),
+            None => operations.next(),
+        };
+        if let Some((_, operation)) = found {
+            collect(document, &operation.node.selection_set.node, &mut keys);
+        }
+    }
+    keys
+}
+
+fn collect(document: &ExecutableDocument, set: &SelectionSet, keys: &mut Vec<Name>) {
+    for item in &set.items {
+        match &item.node {
+            Selection::Field(field) => {
+                let key = &field.node.response_key().node;
+                if !keys.contains(key) {
+                    keys.push(key.clone());
+                }
+            }
+            Selection::InlineFragment(fragment) => {
+                collect(document, &fragment.node.selection_set.node, keys);
+            }
+            Selection::FragmentSpread(spread) => {
+                let name = &spread.node.fragment_name.node;
+                if let Some(fragment) = document.fragments.get(name) {
+                    collect(document, &fragment.node.selection_set.node, keys);
+                }
+            }
+        }
+    }
 }
 
 /// Whether so many fields are all that is selected. Stops at the first that is too many, so that fragments that double

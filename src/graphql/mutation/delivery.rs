@@ -14,6 +14,8 @@ use crate::graphql::id::{self, Kind};
 use crate::graphql::object::Delivery;
 use crate::graphql::plan::Loader;
 use crate::graphql::selection::Selected;
+use crate::graphql::slot::Answered;
+use crate::graphql::written::written;
 use crate::operate::replay::{Replay, ReplayError, Report, Verdict};
 
 /// How many changed rows an answer shows.
@@ -34,8 +36,10 @@ impl DeliveryMutation {
         context: &Context<'_>,
         #[graphql(desc = "The global id of the delivery.")] id: ID,
         #[graphql(desc = "True: only tell what would change.", default = false)] dry_run: bool,
-    ) -> async_graphql::Result<Option<ReplayedDelivery>> {
-        Ok(replay(context, &id, dry_run).await?)
+    ) -> async_graphql::Result<Option<Answered<ReplayedDelivery>>> {
+        let replayed = replay(context, &id, dry_run).await?;
+        let answered = replayed.map(|replayed| Answered::here(&replayed, context));
+        Ok(answered.transpose()?)
     }
 }
 
@@ -63,6 +67,18 @@ pub struct ReplayedDelivery {
     linked_count: Option<i32>,
 }
 
+written!(ReplayedDelivery {
+    delivery,
+    is_dry_run,
+    outcome,
+    applied,
+    resolved,
+    quarantined,
+    changes,
+    change_count,
+    linked_count,
+});
+
 /// What became of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 pub enum RowVerdict {
@@ -87,6 +103,13 @@ pub struct ChangedRow {
     fields: Vec<ChangedColumn>,
 }
 
+written!(ChangedRow {
+    table,
+    key,
+    verdict,
+    fields
+});
+
 /// A column that differs.
 #[derive(SimpleObject)]
 pub struct ChangedColumn {
@@ -97,6 +120,8 @@ pub struct ChangedColumn {
     /// The value after; null when there is none. Of a text the first 1,000 characters, then `…`.
     to: Json<Value>,
 }
+
+written!(ChangedColumn { field, from, to });
 
 async fn replay(
     context: &Context<'_>,

@@ -16,6 +16,7 @@ use crate::graphql::limits::Limit;
 use crate::graphql::object::Building;
 use crate::graphql::plan::Loader;
 use crate::graphql::selection::Selected;
+use crate::graphql::slot::Answered;
 use crate::graphql::text::stored;
 
 /// How many places one mutation names.
@@ -43,7 +44,7 @@ impl PlaceMutation {
         places: Vec<PlaceKey>,
         #[graphql(desc = "The name of the building; when it is not given, the name it has stays.")]
         name: Option<String>,
-    ) -> Result<Arc<Building>, async_graphql::Error> {
+    ) -> Result<Answered<Building>, async_graphql::Error> {
         let keys = keys(&places)?;
         let name = name.map(name_of).transpose()?;
         if keys.len() == 1 && name.is_none() {
@@ -56,7 +57,8 @@ impl PlaceMutation {
             .await
             .map_err(fault)?;
         let found = buildings(context, &[root]).await?.into_iter().next();
-        Ok(found.ok_or_else(|| Fault::internal("a linked place is in no building"))?)
+        let found = found.ok_or_else(|| Fault::internal("a linked place is in no building"))?;
+        Ok(Answered::here(&*found, context)?)
     }
 
     /// Takes places out of what `linkPlaces` linked them to: each stands for itself again, with all that was stored
@@ -69,13 +71,13 @@ impl PlaceMutation {
         #[graphql(desc = "The places in the platforms' own words, at most 100.")] places: Vec<
             PlaceKey,
         >,
-    ) -> Result<Vec<Arc<Building>>, async_graphql::Error> {
+    ) -> Result<Answered<Vec<Arc<Building>>>, async_graphql::Error> {
         let keys = keys(&places)?;
         operator(context)?
             .unlink_places(keys.clone())
             .await
             .map_err(fault)?;
-        Ok(buildings(context, &keys).await?)
+        Ok(Answered::here(&buildings(context, &keys).await?, context)?)
     }
 }
 

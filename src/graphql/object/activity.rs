@@ -2,14 +2,13 @@
 //! one table, because they share all their fields and one Rust type.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use async_graphql::indexmap::{IndexMap, IndexSet};
 use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaField, MetaType, MetaTypeId, Registry};
-use async_graphql::resolver_utils::{ContainerType, resolve_container};
 use async_graphql::{
-    Context, ContextSelectionSet, ID, Json, ObjectType, OutputType, Positioned, ServerResult,
-    SimpleObject, Value,
+    ContextSelectionSet, ID, Json, OutputType, Positioned, ServerResult, SimpleObject, Value,
 };
 use chrono::{DateTime, Utc};
 use entity::activity;
@@ -22,6 +21,7 @@ use crate::graphql::enums::ActivityKind;
 use crate::graphql::id::{self, Kind};
 use crate::graphql::object::{Chase, Level, Note, StatusChange};
 use crate::graphql::slot::Slots;
+use crate::graphql::written::{self, Below, Written, written};
 
 /// One field that an activity changed.
 #[derive(SimpleObject)]
@@ -35,6 +35,8 @@ pub struct Change {
     /// id is the global one, as `node` takes it; that of a site, which is no node, a UUID.
     to: Option<Json<serde_json::Value>>,
 }
+
+written!(Change { field, from, to });
 
 impl Change {
     /// A stored change, as far as the viewer may see it.
@@ -86,6 +88,10 @@ pub struct Shared {
     pub(in crate::graphql) slots: Slots,
 }
 
+written!(Shared {
+    id, cursor, kind, occurred_at, recorded_at, late, tenant, changes,
+} and slots);
+
 /// Something that happened.
 pub struct Activity {
     stored: entity::ActivityKind,
@@ -112,15 +118,23 @@ impl Activity {
     }
 
     /// The object type that stands for a kind.
-    pub(in crate::graphql) fn type_of(kind: entity::ActivityKind) -> String {
-        pascal(&kind.to_value())
+    pub(in crate::graphql) fn type_of(kind: entity::ActivityKind) -> &'static str {
+        let mut types = TYPES.iter();
+        let found = types.find(|(known, _)| *known == kind);
+        found.map_or("Activity", |(_, name)| name)
     }
 
     /// The names of the object types of all kinds.
-    pub(in crate::graphql) fn types() -> impl Iterator<Item = String> {
-        KINDS.iter().map(|(kind, _)| Self::type_of(*kind))
+    pub(in crate::graphql) fn types() -> impl Iterator<Item = &'static str> {
+        TYPES.iter().map(|(_, name)| name.as_str())
     }
 }
+
+/// The object types that stand for the kinds.
+static TYPES: LazyLock<Vec<(entity::ActivityKind, String)>> = LazyLock::new(|| {
+    let name = |kind: &entity::ActivityKind| (*kind, pascal(&kind.to_value()));
+    KINDS.iter().map(|(kind, _)| name(kind)).collect()
+});
 
 /// `INCIDENT_REPORTED` is the type `IncidentReported`.
 fn pascal(word: &str) -> String {
@@ -280,7 +294,7 @@ impl OutputType for Activity {
             let shared = shared_fields(registry);
             let mut possible_types = IndexSet::new();
             for (kind, description) in KINDS {
-                let name = Self::type_of(kind);
+                let name = Self::type_of(kind).to_owned();
                 let mut fields = shared.clone();
                 fields.extend(own_fields(kind, registry));
                 registry.types.insert(
@@ -311,22 +325,22 @@ impl OutputType for Activity {
         })
     }
 
+    /// Objects are written, see `written`.
     async fn resolve(
         &self,
-        context: &ContextSelectionSet<'_>,
-        _field: &Positioned<Field>,
+        _: &ContextSelectionSet<'_>,
+        _: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        resolve_container(context, self).await
+        Ok(Value::Null)
     }
 }
 
-impl ContainerType for Activity {
-    async fn resolve_field(&self, context: &Context<'_>) -> ServerResult<Option<Value>> {
-        self.shared.resolve_field(context).await
+impl Written for Activity {
+    fn write(&self, below: &Below<'_>, json: &mut written::Json) {
+        self.shared
+            .write_as(Self::type_of(self.stored), below, json);
     }
 }
-
-impl ObjectType for Activity {}
 
 /// The fields of `Shared`, which is only their declaration and no type of the schema.
 fn shared_fields(registry: &mut Registry) -> IndexMap<String, MetaField> {

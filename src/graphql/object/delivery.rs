@@ -7,6 +7,7 @@ use entity::{delivery, quarantine};
 use crate::graphql::enums::{Operation, Outcome, Source};
 use crate::graphql::id::{self, Kind};
 use crate::graphql::slot::Slots;
+use crate::graphql::written::written;
 
 /// One authentic call of a platform, kept whatever became of it. A repeat is counted, not stored again. Operators only.
 #[derive(SimpleObject)]
@@ -47,6 +48,11 @@ pub struct Delivery {
     #[graphql(skip)]
     pub(in crate::graphql) slots: Slots,
 }
+
+written!(Delivery {
+    id, source, operation, credential, signed_at, body_hash, size, outcome, problem, flags,
+    events, duplicates, quarantined_count, received_at, last_received_at, received_count,
+} and slots);
 
 impl Delivery {
     pub(in crate::graphql) fn new(row: delivery::Model, slots: Slots) -> Self {
@@ -93,6 +99,10 @@ pub struct QuarantinedElement {
     #[graphql(skip)]
     pub(in crate::graphql) slots: Slots,
 }
+
+written!(QuarantinedElement {
+    id, element, path, reason, content, quarantined_at, resolved_at,
+} and slots);
 
 impl QuarantinedElement {
     pub(in crate::graphql) fn new(row: quarantine::Model, slots: Slots) -> Self {

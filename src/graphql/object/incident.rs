@@ -10,6 +10,7 @@ use crate::graphql::duration::Duration;
 use crate::graphql::enums::{Priority, WorkState};
 use crate::graphql::id::{self, Kind};
 use crate::graphql::slot::Slots;
+use crate::graphql::written::written;
 
 /// Something that needs somebody, reported by a sensor or a person through Matrix.
 #[derive(SimpleObject)]
@@ -64,6 +65,12 @@ pub struct Incident {
     #[graphql(skip)]
     pub(in crate::graphql) slots: Slots,
 }
+
+written!(Incident {
+    id, code, name, description, kind, priority, priority_raw, state, state_raw, is_open,
+    escalation_level, highest_escalation_level, reported_at, assigned_at, due_at, started_at,
+    completed_at, reopened_at, sla, response_time, resolution_time, sensors, last_activity_at,
+} and slots);
 
 impl Incident {
     pub(in crate::graphql) fn new(row: incident::Model, slots: Slots, now: DateTime<Utc>) -> Self {

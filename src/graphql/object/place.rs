@@ -7,6 +7,7 @@ use entity::{building, level, property, site, zone};
 use crate::graphql::enums::Source;
 use crate::graphql::id::{self, Kind};
 use crate::graphql::slot::Slots;
+use crate::graphql::written::written;
 
 /// A customer estate, as Matrix names it: the buildings of one customer in one place.
 #[derive(SimpleObject)]
@@ -23,6 +24,8 @@ pub struct Property {
     #[graphql(skip)]
     pub(in crate::graphql) slots: Slots,
 }
+
+written!(Property { id, source, code, name } and slots);
 
 impl Property {
     pub(in crate::graphql) fn new(row: property::Model, slots: Slots) -> Self {
@@ -44,6 +47,11 @@ pub struct Location {
     /// Degrees east of Greenwich.
     longitude: f64,
 }
+
+written!(Location {
+    latitude,
+    longitude
+});
 
 impl Location {
     fn of(latitude: Option<f64>, longitude: Option<f64>) -> Option<Self> {
@@ -69,6 +77,8 @@ pub struct Building {
     #[graphql(skip)]
     pub(in crate::graphql) slots: Slots,
 }
+
+written!(Building { id, name, address, location } and slots);
 
 impl Building {
     pub(in crate::graphql) fn new(row: building::Model, slots: Slots) -> Self {
@@ -99,6 +109,15 @@ pub struct PlaceSource {
     location: Option<Location>,
 }
 
+written!(PlaceSource {
+    source,
+    tenant,
+    code,
+    name,
+    address,
+    location
+});
+
 impl PlaceSource {
     pub(in crate::graphql) fn new(row: site::Model) -> Self {
         Self {
@@ -125,6 +144,8 @@ pub struct Level {
     #[graphql(skip)]
     pub(in crate::graphql) slots: Slots,
 }
+
+written!(Level { id, code, name } and slots);
 
 impl Level {
     pub(in crate::graphql) fn new(row: level::Model, slots: Slots) -> Self {
@@ -160,6 +181,8 @@ pub struct Zone {
     #[graphql(skip)]
     pub(in crate::graphql) slots: Slots,
 }
+
+written!(Zone { id, source, code, name, status, removed_at, last_cleaned_at } and slots);
 
 impl Zone {
     pub(in crate::graphql) fn new(row: zone::Model, slots: Slots) -> Self {

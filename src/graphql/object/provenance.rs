@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::activity::in_schema;
 use crate::graphql::slot::Slots;
+use crate::graphql::written::written;
 
 /// What set a field to the value that it shows, and when.
 #[derive(SimpleObject)]
@@ -23,6 +24,8 @@ pub struct FieldProvenance {
     #[graphql(skip)]
     pub(in crate::graphql) slots: Slots,
 }
+
+written!(FieldProvenance { field, set_at, recorded_at } and slots);
 
 impl FieldProvenance {
     pub(in crate::graphql) fn new(

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::sla::Deadlines;
 use crate::graphql::duration::Duration;
 use crate::graphql::enums::SlaState;
+use crate::graphql::written::written;
 
 /// How an incident stands to its deadlines, now.
 #[derive(SimpleObject)]
@@ -23,6 +24,14 @@ pub struct Sla {
     /// How long until the next deadline; null when none is pending.
     remaining: Option<Duration>,
 }
+
+written!(Sla {
+    state,
+    start_by,
+    due_at,
+    breached_at,
+    remaining
+});
 
 impl Sla {
     pub(in crate::graphql) fn new(deadlines: Deadlines, now: DateTime<Utc>) -> Self {

@@ -3,6 +3,7 @@
 use async_graphql::SimpleObject;
 
 use crate::domain::status_type::read::{Unmapped, UnmappedNames};
+use crate::graphql::written::written;
 
 /// The status names whose type is UNKNOWN. Operators only.
 #[derive(SimpleObject)]
@@ -14,6 +15,8 @@ pub struct UnmappedStatuses {
     is_cut: bool,
 }
 
+written!(UnmappedStatuses { nodes, is_cut });
+
 /// A status name whose type is UNKNOWN: neither the operator's map nor its English meaning says what it is.
 #[derive(SimpleObject)]
 pub struct UnmappedStatus {
@@ -24,6 +27,12 @@ pub struct UnmappedStatus {
     /// How many tasks have this status now; null when they are more than 1,000.
     task_count: Option<i32>,
 }
+
+written!(UnmappedStatus {
+    tenant,
+    status,
+    task_count
+});
 
 impl From<UnmappedNames> for UnmappedStatuses {
     fn from(found: UnmappedNames) -> Self {

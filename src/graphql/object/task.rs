@@ -9,6 +9,7 @@ use crate::domain::status_type::read::StatusTypes;
 use crate::graphql::enums::{Priority, Source, StatusType, TaskKind, WorkState};
 use crate::graphql::id::{self, Kind};
 use crate::graphql::slot::Slots;
+use crate::graphql::written::written;
 
 /// A piece of work: an Urgent maintenance task, a Matrix task, or the work order that Matrix runs for an incident.
 #[derive(SimpleObject)]
@@ -93,6 +94,14 @@ pub struct Task {
     pub(in crate::graphql) slots: Slots,
 }
 
+written!(Task {
+    id, source, kind, tenant, identifier, reference, external_identifier, name, description,
+    category, service_level, supplier, workflow, initiator, defect_source, chargeability,
+    priority, priority_raw, state, state_raw, status, status_type, is_open, status_at,
+    is_described, assets, is_asset_available, custom_fields, related, reported_at, assigned_at,
+    due_at, started_at, completed_at, chase_count, last_chased_at, last_activity_at,
+} and slots);
+
 impl Task {
     pub(in crate::graphql) fn new(
         row: task::Model,
@@ -153,6 +162,8 @@ pub struct ComplianceAnswer {
     answer: Option<String>,
 }
 
+written!(ComplianceAnswer { name, answer });
+
 impl ComplianceAnswer {
     pub(in crate::graphql) fn new(told: Compliance) -> Self {
         Self {
@@ -174,6 +185,8 @@ pub struct AssetDowntime {
     /// Whether it works again; null when it was not told.
     is_back_up: Option<bool>,
 }
+
+written!(AssetDowntime { reason, is_back_up });
 
 impl AssetDowntime {
     pub(in crate::graphql) fn told(row: &status_change::Model) -> Option<Self> {
@@ -208,6 +221,10 @@ pub struct StatusChange {
     #[graphql(skip)]
     pub(in crate::graphql) slots: Slots,
 }
+
+written!(StatusChange {
+    id, identifier, status, status_type, changed_at, note, compliance, asset_downtime,
+} and slots);
 
 impl StatusChange {
     pub(in crate::graphql) fn new(
@@ -254,6 +271,8 @@ pub struct Note {
     pub(in crate::graphql) slots: Slots,
 }
 
+written!(Note { id, tenant, reference, identifier, text, noted_at } and slots);
+
 impl Note {
     pub(in crate::graphql) fn new(row: note::Model, slots: Slots) -> Self {
         Self {
@@ -283,6 +302,8 @@ pub struct Chase {
     #[graphql(skip)]
     pub(in crate::graphql) slots: Slots,
 }
+
+written!(Chase { id, identifier, text, chased_at } and slots);
 
 impl Chase {
     pub(in crate::graphql) fn new(row: chase::Model, slots: Slots) -> Self {

@@ -7,7 +7,8 @@ use entity::activity;
 use uuid::Uuid;
 
 use super::Loader;
-use super::list::{listed_position, wants_total};
+use super::list::{listed_position, nodes_of, wants_total};
+use super::noun::Noun;
 use super::page::page_of;
 use crate::domain::filter::{Filter, Test};
 use crate::domain::key::Key;
@@ -53,6 +54,7 @@ impl<'a> Loader<'a> {
                 &filter,
                 (direction, &page),
                 self.as_of.as_ref(),
+                &Activity::spared(&nodes_of::<Activity>(alias)),
             )
             .await?;
             let totals = if wants_total::<Activity>(alias) {
@@ -87,7 +89,8 @@ impl<'a> Loader<'a> {
         };
         let filter = feed::filter::Filter::new(self.scope, filter, self.now);
         let page = page_of(selected, feed_position)?;
-        let slice = feed::read::feed(self.database, &filter, &page).await?;
+        let spared = Activity::spared(&nodes_of::<Activity>(selected));
+        let slice = feed::read::feed(self.database, &filter, &page, &spared).await?;
         if let Some(Key::Int(after)) = page.after.as_ref().and_then(|after| after.first()) {
             // Asked after the page was read: what was pruned by then may be missing in it.
             let earliest = journal::pruned_through(self.database).await?;
@@ -124,6 +127,7 @@ impl<'a> Loader<'a> {
                 &Filter::default(),
                 &feed::read::feed_order(),
                 &page,
+                &Activity::spared(&nodes_of::<Activity>(alias)),
             )
             .await?;
             let totals = if wants_total::<Activity>(alias) {

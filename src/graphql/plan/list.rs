@@ -45,6 +45,7 @@ impl<'a> Loader<'a> {
             &question.filter,
             &question.order,
             &question.page,
+            &T::spared(&nodes_of::<T>(selected)),
         )
         .await?;
         let total = if wants_total::<T>(selected) {
@@ -71,7 +72,9 @@ impl<'a> Loader<'a> {
         let mark = self.mark(&(T::KIND, &filter, &order));
         let page = page_of(selected, |cursor| listed_position(&mark, cursor, &order))?;
         let (scope, database) = (self.scope, self.database);
-        let slice = read::page::<T::Entity>(scope, database, &filter, &order, &page).await?;
+        let spared = T::spared(&nodes_of::<T>(selected));
+        let slice =
+            read::page::<T::Entity>(scope, database, &filter, &order, &page, &spared).await?;
         let total = if wants_total::<T>(selected) {
             read::count::<T::Entity>(scope, database, &filter).await?
         } else {
@@ -144,6 +147,7 @@ impl<'a> Loader<'a> {
             &question.filter,
             &question.order,
             &question.page,
+            &T::spared(&nodes_of::<T>(alias)),
         )
         .await?;
         let totals = if wants_total::<T>(alias) {
@@ -277,7 +281,7 @@ impl<'a> Loader<'a> {
 }
 
 /// What is selected on the elements of a connection, be it through `nodes` or through `edges { node }`.
-fn nodes_of<'a, T: Noun>(selected: &Selected<'a>) -> Selection<'a> {
+pub(super) fn nodes_of<'a, T: Noun>(selected: &Selected<'a>) -> Selection<'a> {
     let connection = <Connection<T> as OutputType>::type_name();
     let edge = <Edge<T> as OutputType>::type_name();
     let selection = selected.selection();
@@ -290,7 +294,7 @@ pub(super) fn wants_total<T: Noun>(selected: &Selected<'_>) -> bool {
     selected.selection().has(&connection, "totalCount")
 }
 
-fn connected<T>(
+fn connected<T: OutputType>(
     edges: Vec<Edge<T>>,
     has_previous_page: bool,
     has_next_page: bool,
@@ -304,6 +308,7 @@ fn connected<T>(
         history_from: None,
     };
     Connection {
+        nodes: edges.iter().map(|edge| Arc::clone(&edge.node)).collect(),
         edges,
         page_info,
         total_count,

@@ -21,7 +21,7 @@ use super::selection::{Selected, Selection};
 use super::slot::Slots;
 use crate::domain::history::Moment;
 use crate::domain::scope::{Scope, Viewer};
-use crate::domain::table::{Connection as Database, ModelTrait, Value};
+use crate::domain::table::{Connection as Database, IdenStatic, ModelTrait, Value};
 use crate::domain::writer::Clock;
 
 pub(super) use noun::{Column, Listed, Noun, Row};
@@ -44,7 +44,6 @@ fn now(context: &Context<'_>) -> DateTime<Utc> {
 /// One read: the database, who asks, and when.
 pub struct Loader<'a> {
     pub(super) database: &'a Database,
-    pub(super) viewer: &'a Viewer,
     pub(super) scope: &'a Scope,
     pub(super) now: DateTime<Utc>,
     /// How many buckets statistics may have.
@@ -65,7 +64,6 @@ impl<'a> Loader<'a> {
         let missing = |what| move |_| Fault::internal(format!("a request came without its {what}"));
         let viewer: &Viewer = context.data().map_err(missing("viewer"))?;
         Ok(Self {
-            viewer,
             database: context.data::<Database>().map_err(missing("database"))?,
             scope: &viewer.scope,
             now: now(context),
@@ -96,7 +94,8 @@ impl<'a> Loader<'a> {
         keys: &[Uuid],
         selection: Selection<'a>,
     ) -> Result<HashMap<Uuid, Arc<T>>, Fault> {
-        let rows = self.rows::<T>(T::KEY, keys).await?;
+        let spared = T::spared(&selection);
+        let rows = self.rows::<T>(T::KEY, keys, &spared).await?;
         self.objects::<T>(T::KEY, rows, selection).await
     }
 
@@ -142,7 +141,19 @@ impl<'a> Loader<'a> {
         let key_of = |index: &usize| keys.get(*index).copied().flatten();
         let every = wanted.iter().flat_map(|wanted| &wanted.on);
         let every: Vec<Uuid> = every.filter_map(key_of).collect();
-        let mut rows = self.rows::<T>(column, &every).await?;
+        // What one of them asks for is read for all.
+        let mut spared = wanted
+            .iter()
+            .map(|wanted| T::spared(&wanted.alias.selection()));
+        let first = spared.next().unwrap_or_default();
+        let spared = spared.fold(first, |all, some| {
+            let in_some = |(column, _): &(Column<T>, _)| {
+                some.iter()
+                    .any(|(known, _)| known.as_str() == column.as_str())
+            };
+            all.into_iter().filter(in_some).collect()
+        });
+        let mut rows = self.rows::<T>(column, &every, &spared).await?;
         for (nth, Wanted { alias, on }) in wanted.iter().enumerate() {
             let rows = if nth + 1 == wanted.len() {
                 std::mem::take(&mut rows)

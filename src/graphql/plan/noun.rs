@@ -20,18 +20,39 @@ use crate::graphql::filter::FilterInput;
 use crate::graphql::id::Kind;
 use crate::graphql::order::OrderInput;
 use crate::graphql::selection::Selection;
+use crate::graphql::written::Written;
 
 pub(in crate::graphql) type Row<T> = <<T as Noun>::Entity as EntityTrait>::Model;
 pub(in crate::graphql) type Column<T> = <<T as Noun>::Entity as EntityTrait>::Column;
 
 /// An object type that stands for the rows of a table.
-pub(in crate::graphql) trait Noun: OutputType + Sized + 'static {
+pub(in crate::graphql) trait Noun:
+    OutputType + Written + Sized + 'static
+{
     /// The kind of its global id.
     const KIND: Kind;
     /// The table.
     type Entity: Scoped<Model: ModelTrait<Entity = Self::Entity>>;
     /// The primary key.
     const KEY: Column<Self>;
+
+    /// The columns that only these fields show, and which are left out of the rows where none of them is selected, with
+    /// what stands in their place.
+    const DEAR: &'static [(&'static str, Column<Self>, &'static str)] = &[];
+
+    /// Whether `selection` asks an object for a field, of whatever type it turns out to be.
+    fn asks(selection: &Selection<'_>, field: &str) -> bool {
+        selection.has(&Self::type_name(), field)
+    }
+
+    /// The columns that `selection` does without.
+    fn spared(selection: &Selection<'_>) -> Vec<(Column<Self>, &'static str)> {
+        let dear = Self::DEAR.iter();
+        let unasked = dear.filter(|(field, _, _)| !Self::asks(selection, field));
+        unasked
+            .map(|(_, column, instead)| (*column, *instead))
+            .collect()
+    }
 
     /// Makes the objects of `rows` with all that is selected below them; one object for each row, in their order.
     fn load<'a>(

@@ -1,13 +1,9 @@
 //! A thing as it stands, told again whenever what is selected of it has changed. Looked at only when something happened
 //! that may show, once for all that happened meanwhile, and told only if the answer is another than the last one.
 
-use std::borrow::Cow;
-use std::marker::PhantomData;
 use std::time::Duration;
 
-use async_graphql::parser::types::Field;
-use async_graphql::registry::Registry;
-use async_graphql::{Context, ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
+use async_graphql::{Context, Value};
 use async_stream::stream;
 use entity::activity;
 use futures_util::stream::Stream;
@@ -21,35 +17,10 @@ use crate::graphql::error::Fault;
 use crate::graphql::limits::Limits;
 use crate::graphql::plan::{Loader, Noun, Row};
 use crate::graphql::selection::Selected;
-use crate::graphql::slot;
+use crate::graphql::slot::{self, Answered};
 
 /// How long after a look the next one comes at the earliest.
 const REST: Duration = Duration::from_millis(250);
-
-/// A `T` that has been answered already.
-pub(in crate::graphql) struct Standing<T>(Value, PhantomData<fn() -> T>);
-
-impl<T: OutputType> OutputType for Standing<T> {
-    fn type_name() -> Cow<'static, str> {
-        T::type_name()
-    }
-
-    fn qualified_type_name() -> String {
-        T::qualified_type_name()
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        T::create_type_info(registry)
-    }
-
-    async fn resolve(
-        &self,
-        _: &ContextSelectionSet<'_>,
-        _: &Positioned<Field>,
-    ) -> ServerResult<Value> {
-        Ok(self.0.clone())
-    }
-}
 
 /// The thing with this key: first as it stands, if it is known, then after each change that shows; nothing once it is
 /// there no longer for who looks. `building` is where a row of it stands.
@@ -57,7 +28,7 @@ pub(super) fn follow<'ctx, T: Noun>(
     context: &'ctx Context<'ctx>,
     key: Uuid,
     building: fn(&Row<T>) -> Uuid,
-) -> Result<impl Stream<Item = async_graphql::Result<Option<Standing<T>>>> + 'ctx, Fault> {
+) -> Result<impl Stream<Item = async_graphql::Result<Option<Answered<T>>>> + 'ctx, Fault> {
     // Joined before the first look: what happens from here on is seen.
     let changes = Changes::of(tail_of(context)?);
     Ok(stream! {
@@ -76,7 +47,7 @@ pub(super) fn follow<'ctx, T: Noun>(
                     place = Some(stands);
                     if last.as_ref() != Some(&value) {
                         last = Some(value.clone());
-                        yield Ok(Some(Standing(value, PhantomData)));
+                        yield Ok(Some(Answered::from(value)));
                     }
                 }
                 Err(fault) if patience.waits(&fault).await => continue,
@@ -130,11 +101,10 @@ async fn look<T: Noun>(
         let Some(stands) = rows.first().map(building) else {
             return Ok(None);
         };
-        let selection = Selected::here(context).selection();
-        let objects = T::load(&loader, rows, selection).await?;
+        let here = Selected::here(context);
+        let objects = T::load(&loader, rows, here.selection()).await?;
         let object = objects.into_iter().next().map(|object| object as _);
-        let value = slot::write(&object, context).await;
-        let value = value.map_err(|error| Fault::internal(error.message))?;
+        let value = slot::write(&object, &here)?;
         Ok(Some((value, stands)))
     };
     tokio::time::timeout(limits.timeout, looked)

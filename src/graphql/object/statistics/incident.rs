@@ -1,83 +1,102 @@
 //! The numbers of incidents in one stretch of time.
 
-use async_graphql::Object;
+use async_graphql::SimpleObject;
 use chrono::{DateTime, Utc};
 
-use super::{KindCount, Length, PriorityCount, RowCount, Sheet, StateCount, int};
+use super::{KindCount, Length, PriorityCount, RowCount, Sheet, StateCount, each, int, number};
+use crate::domain::statistics::Interval;
 use crate::domain::statistics::incident;
+use crate::graphql::edge::edges;
+use crate::graphql::error::Fault;
 use crate::graphql::expand::{self, Members};
 use crate::graphql::filter::IncidentFilter;
-
-/// The numbers of the incidents that were reported in a stretch of time, by the rules of Matrix's own reports.
-pub struct IncidentNumbers(pub(in crate::graphql) Sheet<incident::Number>);
-
-impl IncidentNumbers {
-    fn own(&self, number: incident::Number) -> async_graphql::Result<(i32, Members)> {
-        let own = expand::members::<IncidentFilter>(&number.filter(self.0.frame.now));
-        let own = own.ok_or("a number without a filter")?;
-        Ok((int(self.0.count(number)), own))
-    }
-
-    fn rows(&self, number: incident::Number) -> async_graphql::Result<RowCount> {
-        let (count, own) = self.own(number)?;
-        let filter = self.0.opened(own);
-        Ok(RowCount { count, filter })
-    }
-}
+use crate::graphql::written::{Below, Json, Written};
 
 /// The numbers of the incidents that were reported in a stretch of time, by the rules of Matrix's own reports. Each says by
 /// which filter its rows are found.
-#[Object]
-impl IncidentNumbers {
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct IncidentNumbers {
     /// The beginning of the stretch (UTC); what was reported then counts.
-    async fn start(&self) -> DateTime<Utc> {
-        self.0.interval.start
-    }
-
+    start: DateTime<Utc>,
     /// The end of the stretch (UTC); what was reported then belongs to the next.
-    async fn end(&self) -> DateTime<Utc> {
-        self.0.interval.end
+    end: DateTime<Utc>,
+    #[graphql(skip)]
+    sheet: Sheet<incident::Number>,
+}
+
+edges!(IncidentNumbers, registry => [
+    number::<RowCount>(registry, "reported", "All incidents that were reported."),
+    number::<RowCount>(registry, "open", "Those of them on which somebody still has to act."),
+    number::<RowCount>(registry, "completed", "Those of them that were dealt with: in state `COMPLETED`."),
+    number::<RowCount>(registry, "breached", "Those of them that missed a deadline, as known now, dealt with or not: Matrix's SLA violations. It is `Meta.End`, else the window of the priority; where the operator sets deadlines for the start of work, those too. Incidents that nobody has miss none."),
+    number::<RowCount>(registry, "reopened", "Those of them that were told to be open again, by the time of the events, after they had ended."),
+    number::<Option<f64>>(registry, "resolutionRate", "`completed` by `reported`, 0 to 1; null when none was reported."),
+    each::<StateCount, 7>(registry, "byState", "By state, every one of them."),
+    each::<PriorityCount, 5>(registry, "byPriority", "By priority, every one of them."),
+    each::<KindCount, 21>(registry, "byKind", "By what reported them, the most frequent first: the 20 most frequent, then the others together, if there are any."),
+    number::<Length>(registry, "responseSeconds", "The response time, in seconds: from the assignment (Matrix: `Start`, once assigned) to the beginning of work (`AStart`), of those that somebody has."),
+    number::<Length>(registry, "resolutionSeconds", "The resolution time, in seconds: from the assignment (Matrix: `Start`, once assigned) until it was dealt with (`AEnd`), of those in state `COMPLETED`."),
+]);
+
+impl Written for IncidentNumbers {
+    fn write(&self, below: &Below<'_>, json: &mut Json) {
+        json.object("IncidentNumbers", below, |step, json| {
+            match step.field.as_str() {
+                "start" => self.start.write(&step.below, json),
+                "end" => self.end.write(&step.below, json),
+                "reported" => self
+                    .rows(incident::Number::Reported)
+                    .write(&step.below, json),
+                "open" => self.rows(incident::Number::Open).write(&step.below, json),
+                "completed" => self
+                    .rows(incident::Number::Completed)
+                    .write(&step.below, json),
+                "breached" => self
+                    .rows(incident::Number::Breached)
+                    .write(&step.below, json),
+                "reopened" => self
+                    .rows(incident::Number::Reopened)
+                    .write(&step.below, json),
+                "resolution_rate" => self.resolution_rate().write(&step.below, json),
+                "by_state" => self.by_state().write(&step.below, json),
+                "by_priority" => self.by_priority().write(&step.below, json),
+                "by_kind" => self.by_kind().write(&step.below, json),
+                "response_seconds" => self.response_seconds().write(&step.below, json),
+                "resolution_seconds" => self.resolution_seconds().write(&step.below, json),
+                _ => json.fail(step.unknown()),
+            }
+        });
+    }
+}
+
+impl IncidentNumbers {
+    pub(in crate::graphql) fn new(sheet: Sheet<incident::Number>) -> Self {
+        let Interval { start, end, .. } = sheet.interval;
+        Self { start, end, sheet }
     }
 
-    /// All incidents that were reported.
-    async fn reported(&self) -> async_graphql::Result<RowCount> {
-        self.rows(incident::Number::Reported)
+    fn own(&self, number: incident::Number) -> Result<(i32, Members), Fault> {
+        let own = expand::members::<IncidentFilter>(&number.filter(self.sheet.frame.now));
+        let own = own.ok_or_else(|| Fault::internal("a number without a filter"))?;
+        Ok((int(self.sheet.count(number)), own))
     }
 
-    /// Those of them on which somebody still has to act.
-    async fn open(&self) -> async_graphql::Result<RowCount> {
-        self.rows(incident::Number::Open)
+    fn rows(&self, number: incident::Number) -> Result<RowCount, Fault> {
+        let (count, own) = self.own(number)?;
+        let filter = self.sheet.opened(own);
+        Ok(RowCount { count, filter })
     }
 
-    /// Those of them that were dealt with: in state `COMPLETED`.
-    async fn completed(&self) -> async_graphql::Result<RowCount> {
-        self.rows(incident::Number::Completed)
-    }
-
-    /// Those of them that missed a deadline, as known now, dealt with or not: Matrix's SLA violations. It is `Meta.End`, else
-    /// the window of the priority; where the operator sets deadlines for the start of work, those too. Incidents that nobody
-    /// has miss none.
-    async fn breached(&self) -> async_graphql::Result<RowCount> {
-        self.rows(incident::Number::Breached)
-    }
-
-    /// Those of them that were told to be open again, by the time of the events, after they had ended.
-    async fn reopened(&self) -> async_graphql::Result<RowCount> {
-        self.rows(incident::Number::Reopened)
-    }
-
-    /// `completed` by `reported`, 0 to 1; null when none was reported.
-    async fn resolution_rate(&self) -> Option<f64> {
-        self.0
+    fn resolution_rate(&self) -> Option<f64> {
+        self.sheet
             .rate(incident::Number::Completed, incident::Number::Reported)
     }
 
-    /// By state, every one of them.
-    #[graphql(complexity = "7 * child_complexity + 1")]
-    async fn by_state(&self) -> async_graphql::Result<Vec<StateCount>> {
+    fn by_state(&self) -> Result<Vec<StateCount>, Fault> {
         let states = incident::STATES.into_iter().map(|state| {
             let (count, own) = self.own(incident::Number::State(state))?;
-            let filter = self.0.opened(own);
+            let filter = self.sheet.opened(own);
             Ok(StateCount {
                 state: state.into(),
                 count,
@@ -87,12 +106,10 @@ impl IncidentNumbers {
         states.collect()
     }
 
-    /// By priority, every one of them.
-    #[graphql(complexity = "5 * child_complexity + 1")]
-    async fn by_priority(&self) -> async_graphql::Result<Vec<PriorityCount>> {
+    fn by_priority(&self) -> Result<Vec<PriorityCount>, Fault> {
         let priorities = incident::PRIORITIES.into_iter().map(|priority| {
             let (count, own) = self.own(incident::Number::Priority(priority))?;
-            let filter = self.0.opened(own);
+            let filter = self.sheet.opened(own);
             Ok(PriorityCount {
                 priority: priority.into(),
                 count,
@@ -102,13 +119,11 @@ impl IncidentNumbers {
         priorities.collect()
     }
 
-    /// By what reported them, the most frequent first: the 20 most frequent, then the others together, if there are any.
-    #[graphql(complexity = "21 * child_complexity + 1")]
-    async fn by_kind(&self) -> Vec<KindCount> {
-        let named = &self.0.found.kinds;
+    fn by_kind(&self) -> Vec<KindCount> {
+        let named = &self.sheet.found.kinds;
         let member = |value: serde_json::Value| {
             let members = [("kind".to_owned(), value)];
-            self.0.opened(members.into_iter().collect())
+            self.sheet.opened(members.into_iter().collect())
         };
         let mut kinds: Vec<KindCount> = named
             .iter()
@@ -145,19 +160,15 @@ impl IncidentNumbers {
         kinds
     }
 
-    /// The response time, in seconds: from the assignment (Matrix: `Start`, once assigned) to the beginning of work
-    /// (`AStart`), of those that somebody has.
-    async fn response_seconds(&self) -> async_graphql::Result<Length> {
+    fn response_seconds(&self) -> Result<Length, Fault> {
         let of = expand::members::<IncidentFilter>(&incident::response().of);
-        let of = of.ok_or("a length without a filter")?;
-        Ok(self.0.length(0, of, self.0.found.response))
+        let of = of.ok_or_else(|| Fault::internal("a length without a filter"))?;
+        Ok(self.sheet.length(0, of, self.sheet.found.response))
     }
 
-    /// The resolution time, in seconds: from the assignment (Matrix: `Start`, once assigned) until it was dealt with (`AEnd`),
-    /// of those in state `COMPLETED`.
-    async fn resolution_seconds(&self) -> async_graphql::Result<Length> {
+    fn resolution_seconds(&self) -> Result<Length, Fault> {
         let of = expand::members::<IncidentFilter>(&incident::resolution().of);
-        let of = of.ok_or("a length without a filter")?;
-        Ok(self.0.length(1, of, self.0.found.resolution))
+        let of = of.ok_or_else(|| Fault::internal("a length without a filter"))?;
+        Ok(self.sheet.length(1, of, self.sheet.found.resolution))
     }
 }

@@ -5,18 +5,42 @@ mod task;
 
 use std::sync::Arc;
 
-use async_graphql::{InputObject, Json, SimpleObject};
+use async_graphql::registry::{MetaField, Registry};
+use async_graphql::{InputObject, Json, OutputType, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use crate::domain::statistics::read::{Counts, KindCount as Kinds};
 use crate::domain::statistics::{Interval, Ranks};
+use crate::graphql::edge_field::{bounded, field};
 use crate::graphql::enums::{Bucket, Priority, StatusType, TaskKind, WorkState};
 use crate::graphql::expand::{self, Members};
 use crate::graphql::moment::Moment;
 use crate::graphql::slot::Slots;
+use crate::graphql::written::written;
 
 pub use incident::IncidentNumbers;
 pub use task::TaskNumbers;
+
+/// A field that is worked out when it is asked for.
+fn number<T: OutputType>(
+    registry: &mut Registry,
+    name: &str,
+    description: &str,
+) -> (String, MetaField) {
+    let ty = T::create_type_info(registry);
+    field(name, description, ty, Vec::new())
+}
+
+/// A list of about `ROWS` that is worked out when it is asked for.
+fn each<T: OutputType, const ROWS: usize>(
+    registry: &mut Registry,
+    name: &str,
+    description: &str,
+) -> (String, MetaField) {
+    let (name, mut field) = number::<Vec<T>>(registry, name, description);
+    field.compute_complexity = Some(|_, _, _, below| Ok(bounded(below.saturating_mul(ROWS))));
+    (name, field)
+}
 
 /// What statistics are of: what was reported from a time on and before another.
 #[derive(Clone, Debug, Default, InputObject)]
@@ -39,6 +63,8 @@ pub struct Statistics {
     #[graphql(skip)]
     pub(in crate::graphql) slots: Slots,
 }
+
+written!(Statistics { from, to } and slots);
 
 impl Statistics {
     pub(in crate::graphql) fn new(whole: Interval, slots: Slots) -> Self {
@@ -145,6 +171,8 @@ pub struct RowCount {
     filter: Json<serde_json::Value>,
 }
 
+written!(RowCount { count, filter });
+
 /// How long something took, in whole seconds. What began before it was assigned took none.
 #[derive(SimpleObject)]
 pub struct Length {
@@ -162,6 +190,14 @@ pub struct Length {
     filter: Json<serde_json::Value>,
 }
 
+written!(Length {
+    count,
+    average,
+    median,
+    p90,
+    filter
+});
+
 /// How many there are in a state.
 #[derive(SimpleObject)]
 pub struct StateCount {
@@ -173,6 +209,12 @@ pub struct StateCount {
     filter: Json<serde_json::Value>,
 }
 
+written!(StateCount {
+    state,
+    count,
+    filter
+});
+
 /// How many there are of a priority.
 #[derive(SimpleObject)]
 pub struct PriorityCount {
@@ -183,6 +225,12 @@ pub struct PriorityCount {
     /// What finds them: a value for `filter` of `incidents`, or of `tasks` where tasks are counted.
     filter: Json<serde_json::Value>,
 }
+
+written!(PriorityCount {
+    priority,
+    count,
+    filter
+});
 
 /// How many incidents one sort of sensor or app reported.
 #[derive(SimpleObject)]
@@ -197,6 +245,13 @@ pub struct KindCount {
     filter: Json<serde_json::Value>,
 }
 
+written!(KindCount {
+    kind,
+    is_other,
+    count,
+    filter
+});
+
 /// How many tasks there are of a kind.
 #[derive(SimpleObject)]
 pub struct TaskKindCount {
@@ -208,6 +263,12 @@ pub struct TaskKindCount {
     filter: Json<serde_json::Value>,
 }
 
+written!(TaskKindCount {
+    kind,
+    count,
+    filter
+});
+
 /// How many Urgent tasks there are whose status has a type.
 #[derive(SimpleObject)]
 pub struct StatusTypeCount {
@@ -218,6 +279,12 @@ pub struct StatusTypeCount {
     /// What finds them: a value for `filter` of `tasks`.
     filter: Json<serde_json::Value>,
 }
+
+written!(StatusTypeCount {
+    status_type,
+    count,
+    filter
+});
 
 macro_rules! statistics {
     ($($(#[$doc:meta])* $name:ident of $numbers:ident;)+) => {$(
@@ -250,6 +317,8 @@ macro_rules! statistics {
                 Self { from: period.start, to: period.end, time_zone: zone, bucket, whole, buckets }
             }
         }
+
+        written!($name { from, to, time_zone, bucket, whole, buckets });
     )+};
 }
 

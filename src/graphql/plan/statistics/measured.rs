@@ -16,6 +16,7 @@ use crate::graphql::id::{self, Kind};
 use crate::graphql::moment::Moment;
 use crate::graphql::object::{self, Sheet};
 use crate::graphql::plan::noun::{Column, Listed};
+use crate::graphql::written::Written;
 
 /// Everywhere is one place.
 static EVERYWHERE: [Uuid; 1] = [Uuid::nil()];
@@ -27,7 +28,7 @@ pub(in crate::graphql) trait Measured: Listed {
     /// The numbers of one stretch of time.
     type Numbers: OutputType;
     /// The statistics of a period.
-    type Statistics: OutputType + 'static;
+    type Statistics: OutputType + Written + 'static;
 
     /// The time by which a row belongs to a period.
     const BY: Column<Self>;
