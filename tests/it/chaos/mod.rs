@@ -147,6 +147,9 @@ async fn chaos(
         }
     }
 
+    let subscriber = Subscriber::stubborn(&start, random.fork());
+    following.push(tokio::spawn(subscriber.run(nodes.watch(), ending.clone())));
+
     let begun = Instant::now();
     let mut done = Vec::new();
     while begun.elapsed() < lasting() || done.is_empty() {
@@ -221,6 +224,8 @@ async fn chaos(
     }
     let streams: usize = tallies.iter().map(|tally| tally.streams).sum();
     ensure!(streams > tallies.len(), "nobody had to come back");
+    let dropped: usize = tallies.iter().map(|tally| tally.dropped).sum();
+    ensure!(dropped > 0, "nobody was dropped for being slow");
     ensure!(rows > 100 && counts.refused.load(Ordering::Relaxed) > 0);
     nodes.end().await
 }
