@@ -79,16 +79,20 @@ pub(super) async fn serve(
                     let Some(tls) = tls else {
                         return converse(stream, peer, router, patience.head, is_stopping).await;
                     };
-                    let shaken = tokio::select! {
-                        shaken = timeout(patience.head, tls.accept(stream)) => shaken,
-                        // Nothing was asked yet that would have to be answered.
-                        () = told(is_stopping.clone()) => return,
-                    };
-                    match shaken {
-                        Ok(Ok(stream)) => converse(stream, peer, router, patience.head, is_stopping).await,
-                        Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS came about"),
-                        Err(_late) => tracing::debug!(%peer, "a TLS handshake took too long"),
-                    }
+                    // Boxed: every connection would set aside what TLS takes, for as long as it lasts.
+                    Box::pin(async move {
+                        let shaken = tokio::select! {
+                            shaken = timeout(patience.head, tls.accept(stream)) => shaken,
+                            // Nothing was asked yet that would have to be answered.
+                            () = told(is_stopping.clone()) => return,
+                        };
+                        match shaken {
+                            Ok(Ok(stream)) => converse(stream, peer, router, patience.head, is_stopping).await,
+                            Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS came about"),
+                            Err(_late) => tracing::debug!(%peer, "a TLS handshake took too long"),
+                        }
+                    })
+                    .await;
                 });
             }
         }
