@@ -110,8 +110,9 @@ async fn under_seed(
     })
 }
 
-/// Small buffers and little patience: subscribers lag, and are dropped, within the short run too.
-const SETTINGS: &str = "drain_seconds = 2\n[feed]\nheartbeat_milliseconds = 200\nbuffer = 64\n\
+/// Small buffers and little patience: subscribers lag (a call of many events is enough), and are dropped, within the short
+/// run too.
+const SETTINGS: &str = "drain_seconds = 2\n[feed]\nheartbeat_milliseconds = 200\nbuffer = 4\n\
                         [live]\npatience_seconds = 1\n";
 
 async fn chaos(

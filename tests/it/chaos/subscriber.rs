@@ -287,7 +287,11 @@ impl Subscriber {
                     true => Live::connect_narrow(&node.base).await?,
                     false => Live::connect(&node.base).await?,
                 };
-                let document = if self.is_stubborn { FOLLOW_WIDE } else { FOLLOW };
+                let document = if self.is_stubborn {
+                    FOLLOW_WIDE
+                } else {
+                    FOLLOW
+                };
                 live.subscribe("all", document, variables(&self.cursor))
                     .await?;
                 Ok(Stream::Socket(live))

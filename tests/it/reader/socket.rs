@@ -101,7 +101,8 @@ async fn a_token_that_ends_ends_its_own_stream_and_none_that_asks_the_same(
     // Whoever asks first runs by itself, the second brings about what is run for all, the third joins: each may end.
     let (mut ending, mut staying) = (Vec::new(), Vec::new());
     for short in 0..3 {
-        let question = format!("subscription {{ activity {{ a{short}: cursor activity {{ id }} }} }}");
+        let question =
+            format!("subscription {{ activity {{ a{short}: cursor activity {{ id }} }} }}");
         for place in 0..3 {
             let mut claims = own_claims(Utc::now(), json!({"all": true}));
             claims["sub"] = json!(format!("{short} {place}"));
@@ -112,7 +113,11 @@ async fn a_token_that_ends_ends_its_own_stream_and_none_that_asks_the_same(
             let mut live = Live::connect_with(&server.base, json!({ "token": token })).await?;
             live.subscribe("s", &question, json!({})).await?;
             live.next().await?;
-            let sockets = if place == short { &mut ending } else { &mut staying };
+            let sockets = if place == short {
+                &mut ending
+            } else {
+                &mut staying
+            };
             sockets.push(live);
         }
     }
