@@ -94,6 +94,11 @@ pub async fn follow(
             // From now: its cursor, so that whoever is cut off before the first activity can come back without loss.
             yield Event::Heartbeat(last);
         }
+        if follow.until.is_some_and(|until| until < last) {
+            // Ahead of its own end: that it is there is all that can be told.
+            yield Event::Heartbeat(last);
+            return;
+        }
         loop {
             let through = follow.until.unwrap_or_else(|| tail.tip());
             // How far one read looks: a filter that little fits may look through all of the history for one page.

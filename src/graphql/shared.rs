@@ -155,6 +155,14 @@ fn together(
                         stands = event.seq;
                         yield Told::Shared(event);
                     }
+                    Ok(event) if event.is_heartbeat => {
+                        // It came with a cursor that this node has not reached: a sign of life bears its own.
+                        let here = position.stretch(Some(stands), Some(event.seq));
+                        let mut own = schema.alone(question.request(), viewer.clone(), here);
+                        while let Some(told) = own.next().await {
+                            yield told;
+                        }
+                    }
                     Ok(_) => {}
                     // It reads what it missed by itself; so it does where the question cannot be run for all.
                     Err(RecvError::Lagged(_) | RecvError::Closed) => break,

@@ -28,6 +28,10 @@ use super::told;
 /// How long no connection is taken after one could not be: the process has probably run out of file descriptors.
 const BACKOFF: Duration = Duration::from_secs(1);
 
+/// How many bytes the kernel takes of a connection beyond what is on its way.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MOST_UNSENT: u32 = 64 * 1024;
+
 /// How patient the server is with its connections.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
@@ -75,16 +79,20 @@ pub(super) async fn serve(
                     let Some(tls) = tls else {
                         return converse(stream, peer, router, patience.head, is_stopping).await;
                     };
-                    let shaken = tokio::select! {
-                        shaken = timeout(patience.head, tls.accept(stream)) => shaken,
-                        // Nothing was asked yet that would have to be answered.
-                        () = told(is_stopping.clone()) => return,
-                    };
-                    match shaken {
-                        Ok(Ok(stream)) => converse(stream, peer, router, patience.head, is_stopping).await,
-                        Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS came about"),
-                        Err(_late) => tracing::debug!(%peer, "a TLS handshake took too long"),
-                    }
+                    // Boxed: every connection would set aside what TLS takes, for as long as it lasts.
+                    Box::pin(async move {
+                        let shaken = tokio::select! {
+                            shaken = timeout(patience.head, tls.accept(stream)) => shaken,
+                            // Nothing was asked yet that would have to be answered.
+                            () = told(is_stopping.clone()) => return,
+                        };
+                        match shaken {
+                            Ok(Ok(stream)) => converse(stream, peer, router, patience.head, is_stopping).await,
+                            Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS came about"),
+                            Err(_late) => tracing::debug!(%peer, "a TLS handshake took too long"),
+                        }
+                    })
+                    .await;
                 });
             }
         }
@@ -131,6 +139,7 @@ impl Door {
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, %peer, "TCP_NODELAY was refused");
                     }
+                    hold_little(&stream, peer);
                     return (Counted::new(stream, self.patience, place), peer);
                 }
                 Err(error) if is_the_callers(&error) => {}
@@ -162,6 +171,19 @@ impl Door {
         Arc::clone(&self.room).acquire_owned().await.ok()
     }
 }
+
+/// The kernel takes little that it cannot send: a caller that stalls costs no more than that, and one that reads slowly is
+/// seen to read each time half of it has gone, not only once a third of some megabytes has.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn hold_little(stream: &TcpStream, peer: SocketAddr) {
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(MOST_UNSENT) {
+        tracing::debug!(%error, %peer, "TCP_NOTSENT_LOWAT was refused");
+    }
+}
+
+/// Where the system knows no such limit, its own buffers are what a caller costs.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn hold_little(_: &TcpStream, _: SocketAddr) {}
 
 /// Whether the caller was gone before it was its turn: nothing is wrong here.
 fn is_the_callers(error: &io::Error) -> bool {

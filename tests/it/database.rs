@@ -18,6 +18,7 @@ pub fn tests() -> Vec<Case> {
         readers_cannot_write,
         what_was_rolled_back_is_not_there,
         a_read_that_takes_too_long_ends_and_the_next_one_has_its_own_time,
+        a_command_reads_in_one_go_for_longer_than_any_reader_may,
     ];
     tests.extend(on_postgres![
         a_database_that_lets_nobody_in_is_named_with_the_cause
@@ -50,6 +51,34 @@ async fn a_read_that_takes_too_long_ends_and_the_next_one_has_its_own_time(
     let gone = timeout(Duration::from_millis(50), read(endless)).await;
     assert!(gone.is_err());
     read("SELECT 1").await?;
+    Ok(())
+}
+
+/// As `rebuild` does: one transaction over all that is stored, and long statements within it.
+async fn a_command_reads_in_one_go_for_longer_than_any_reader_may(
+    case: TestDatabase,
+) -> anyhow::Result<()> {
+    let long = match case.engine {
+        Engine::Sqlite => {
+            "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 2000000) SELECT count(*) FROM n"
+        }
+        Engine::Postgres => "SELECT pg_sleep(0.3)",
+    };
+    let read = async |database: &Database| {
+        let view = database.readers.begin().await?;
+        for _ in 0..2 {
+            let statement = Statement::from_string(view.get_database_backend(), long);
+            view.query_one_raw(statement).await?;
+        }
+        view.commit().await
+    };
+    let commands = Database::open(case.url(), 1).await?;
+    read(&commands).await?;
+    commands.close().await;
+    let readers = Database::open_for(case.url(), 1, Duration::from_millis(100)).await?;
+    let error = read(&readers).await.unwrap_err();
+    assert!(failure::is_cancelled(&error), "{error}");
+    readers.close().await;
     Ok(())
 }
 

@@ -24,6 +24,7 @@ mod durability;
 mod event;
 mod failure;
 mod feed;
+mod follow;
 mod fuzz;
 mod graphql;
 mod health;
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
         ("event", event::tests()),
         ("failure", failure::tests()),
         ("feed", feed::tests()),
+        ("follow", follow::tests()),
         ("fuzz", fuzz::tests()),
         ("graphql", graphql::tests()),
         ("health", health::tests()),

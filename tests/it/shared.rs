@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use caretaker::domain::database::Database;
 use caretaker::domain::delivery::Delivery;
 use caretaker::domain::id::{self, SiteKey};
@@ -35,6 +37,7 @@ pub fn tests() -> Vec<Case> {
         viewers_of_different_scopes_are_told_their_own,
         who_begins_elsewhere_or_asks_otherwise_is_told_so,
         what_is_told_ends_with_the_feed_for_all,
+        who_is_ahead_of_the_feed_is_shown_that_it_is_alive_and_told_what_comes_after,
     ]
 }
 
@@ -62,6 +65,14 @@ struct World {
 
 impl World {
     async fn open(test: &TestDatabase, is_shared: bool) -> anyhow::Result<Self> {
+        Self::open_with(test, is_shared, NEVER).await
+    }
+
+    async fn open_with(
+        test: &TestDatabase,
+        is_shared: bool,
+        heartbeat: Duration,
+    ) -> anyhow::Result<Self> {
         let mut database = Database::open(test.url(), 2).await?;
         migrate::up(&database).await?;
         let statements = Arc::new(AtomicUsize::new(0));
@@ -73,7 +84,7 @@ impl World {
         let settings = Settings {
             poll: NEVER,
             buffer: 4096,
-            heartbeat: NEVER,
+            heartbeat,
         };
         let (tail, _tailing) = Tail::start(database.feed.clone(), wakes, settings).await?;
         let readers = database.readers.clone();
@@ -300,6 +311,43 @@ async fn who_does_not_listen_for_a_while_reads_what_it_missed_and_is_told_the_re
     let last = told(&mut slow).await;
     assert!(matches!(last, Told::Shared(_)), "{last:?}");
     drop((streams, slow));
+    world.close().await;
+    Ok(())
+}
+
+/// It came from a node that had read further.
+async fn who_is_ahead_of_the_feed_is_shown_that_it_is_alive_and_told_what_comes_after(
+    test: TestDatabase,
+) -> anyhow::Result<()> {
+    let world = World::open_with(&test, true, Duration::from_millis(50)).await?;
+    let founders = world.followers(SHORT, 2).await;
+    world.report("b", 1).await?;
+    let known = world.stored("YTE6MA").await;
+    let seq = |cursor: &str| -> i64 {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).unwrap();
+        String::from_utf8(bytes).unwrap()[3..].parse().unwrap()
+    };
+    let ahead = seq(known.last().unwrap()) + 5;
+    let ahead = BASE64_URL_SAFE_NO_PAD.encode(format!("a1:{ahead}"));
+    let mut stream = world.follow(SHORT, json!({ "after": ahead }), Viewer::open());
+    for _ in 0..3 {
+        let sign = next(&mut stream).await;
+        assert!(sign["activity"].is_null(), "{sign}");
+        assert_eq!(sign["cursor"], ahead.as_str());
+    }
+    world.report("b", 8).await?;
+    let stored = world.stored(&ahead).await;
+    assert_eq!(stored.len(), 3);
+    assert_eq!(rows(&mut stream, 3).await, stored);
+    world.report("b", 1).await?;
+    loop {
+        let told = told(&mut stream).await;
+        if !json_of(&told)["data"]["activity"]["activity"].is_null() {
+            assert!(matches!(told, Told::Shared(_)), "{told:?}");
+            break;
+        }
+    }
+    drop((stream, founders));
     world.close().await;
     Ok(())
 }

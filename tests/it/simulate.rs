@@ -1,10 +1,15 @@
 //! `caretaker simulate` as it is typed: what it says before it sends. What it sends is shown by `durability`.
 
+use std::convert::Infallible;
 use std::process::Output;
 
+use axum::body::Body;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use caretaker::domain::database::Database;
 use caretaker::domain::migrate;
-use serde_json::Value;
+use futures_util::stream::{self, StreamExt};
+use serde_json::{Value, json};
 
 use crate::support::case::{on_each_engine, once};
 use crate::support::process::command;
@@ -14,6 +19,7 @@ pub fn tests() -> Vec<Case> {
     let mut tests = once![
         nothing_is_written_when_nobody_answers,
         what_is_no_caretaker_is_told_nothing,
+        a_feed_that_leaves_out_repeats_or_swaps_something_is_found_out,
     ];
     tests.extend(on_each_engine![
         a_server_that_is_not_ready_is_told_nothing,
@@ -208,4 +214,61 @@ async fn subscribers_over_all_transports_are_held_against_the_feed(
         "{heard}"
     );
     server.kill().await
+}
+
+/// A server that takes all calls, whose feed holds five activities and whose streams tell these instead.
+async fn spoiled(told: &'static [usize]) -> anyhow::Result<String> {
+    let cursor = |number: usize| format!("c{number}");
+    let page = json!({"data": {"activities": {
+        "nodes": (1..=5).map(|number| json!({"cursor": cursor(number)})).collect::<Vec<_>>(),
+        "pageInfo": {"hasNextPage": false, "endCursor": "c5"},
+    }}});
+    let stream = move || async move {
+        let event = |cursor: String, activity: Value| {
+            let data = json!({"data": {"told": {"cursor": cursor, "activity": activity}}});
+            Ok::<_, Infallible>(format!("event: next\ndata: {data}\n\n"))
+        };
+        let start = event(cursor(0), Value::Null);
+        let rows = told.iter().map(|number| event(cursor(*number), json!({})));
+        let pieces: Vec<_> = std::iter::once(start).chain(rows).collect();
+        Body::from_stream(stream::iter(pieces).chain(stream::pending()))
+    };
+    let server = Router::new()
+        .route("/readyz", get(async || Json(json!({"ready": true}))))
+        .route("/graphql", post(async || Json(page)))
+        .route("/graphql/stream", post(stream))
+        .fallback(async || "");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move { axum::serve(listener, server).await });
+    Ok(format!("http://{address}"))
+}
+
+async fn a_feed_that_leaves_out_repeats_or_swaps_something_is_found_out() -> anyhow::Result<()> {
+    // As many as there should be each time, so that nothing has to be waited for: missing, repeated, disordered, unknown.
+    for (told, found) in [
+        (&[1, 2, 3, 4, 5], [0, 0, 0, 0]),
+        (&[1, 2, 2, 4, 5], [1, 1, 0, 0]),
+        (&[1, 3, 2, 4, 5], [0, 0, 1, 0]),
+        (&[1, 2, 3, 4, 9], [1, 0, 0, 1]),
+    ] {
+        let folder = tempfile::tempdir()?;
+        let against = spoiled(told).await?;
+        let output = command(folder.path())
+            .args(["simulate", "--json", "--events", "5", "--against", &against])
+            .args(["--subscribers", "2", "--transports", "sse", "--verify"])
+            .args(BY_HAND)
+            .output()
+            .await?;
+        let code = i32::from(found != [0; 4]);
+        assert_eq!(output.status.code(), Some(code), "{told:?}: {output:?}");
+        let summary: Value = serde_json::from_slice(&output.stdout)?;
+        let verified = &summary["heard"]["verified"];
+        let faults = ["missing", "repeated", "disordered", "unknown"].map(|name| &verified[name]);
+        // Two subscribers were told so.
+        assert_eq!(faults, found.map(|count| 2 * count), "{told:?}: {summary}");
+        assert_eq!(summary["failed"], 0, "{summary}");
+        assert_eq!(summary["unexplained"], 0, "{summary}");
+    }
+    Ok(())
 }

@@ -26,7 +26,7 @@ pub struct Event {
     /// Where the feed stands with it.
     pub cursor: String,
     pub(super) seq: i64,
-    is_heartbeat: bool,
+    pub(super) is_heartbeat: bool,
 }
 
 impl Event {

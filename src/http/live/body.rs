@@ -1,14 +1,14 @@
-//! A live operation as the body of an answer, piece by piece. One piece waits for the client; no more is asked for until
-//! it is taken.
+//! A live operation as the body of an answer, piece by piece. It is the connection that asks for each piece, once it has
+//! room for it: a body is no task of its own, and one that nobody reads does nothing.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 
+use async_stream::stream;
 use axum::body::Body;
 use futures_util::StreamExt;
-use futures_util::stream::{self, unfold};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{End, Live, Step, Steps};
 use crate::http::reader::{Place, Reader};
@@ -31,54 +31,36 @@ pub(in crate::http) fn of(
     live: Arc<Live>,
     reader: Reader,
     place: Place,
-    steps: Steps,
+    mut steps: Steps,
     opening: &'static str,
     words: fn(&Happening) -> String,
 ) -> Body {
-    let (out, pieces) = mpsc::channel(1);
-    tokio::spawn(async move {
-        let _open = live.open.clone();
-        write(&live, &reader, steps, words, &out).await;
-    });
-    // The place is held as long as the connection holds the body: whoever stalls has only that one.
-    let pieces = unfold((pieces, place), |(mut pieces, place)| async move {
-        let piece = pieces.recv().await?;
-        Some((Ok::<_, Infallible>(piece), (pieces, place)))
-    });
-    // At once, so that the client sees that it was understood.
-    let opening = stream::iter([Ok(opening.to_owned())]);
-    Body::from_stream(opening.chain(pieces))
-}
-
-async fn write(
-    live: &Live,
-    reader: &Reader,
-    mut steps: Steps,
-    words: fn(&Happening) -> String,
-    out: &mpsc::Sender<String>,
-) {
-    let terms = live.terms;
-    let mut signs = interval_at(Instant::now() + terms.ping, terms.ping);
-    signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut end = std::pin::pin!(live.end(reader));
-    loop {
-        let happening = tokio::select! {
-            () = out.closed() => return,
-            end = &mut end => Happening::End(end),
-            step = steps.next() => match step {
-                Some(step) => Happening::Step(Box::new(step)),
-                None => Happening::Complete,
-            },
-            _ = signs.tick() => Happening::Quiet,
-        };
-        let is_last = matches!(happening, Happening::Complete | Happening::End(_));
-        let sent = timeout(terms.patience, out.send(words(&happening)));
-        match sent.await {
-            Ok(Ok(())) if !is_last => {}
-            Ok(_) => return,
-            Err(_stalled) => {
-                return tracing::debug!("a client took too long to take what was sent");
+    let pieces = stream! {
+        // Held as long as the connection holds the body: whoever stalls has only that one.
+        let (_place, _open) = (place, live.open.clone());
+        // At once, so that the client sees that it was understood.
+        yield Ok::<_, Infallible>(opening.to_owned());
+        let ping = live.terms.ping;
+        let mut signs = interval_at(Instant::now() + ping, ping);
+        signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut end = pin!(live.end(&reader));
+        loop {
+            let happening = tokio::select! {
+                // Whoever may read no longer is told nothing more, however much has come meanwhile.
+                biased;
+                end = &mut end => Happening::End(end),
+                step = steps.next() => match step {
+                    Some(step) => Happening::Step(Box::new(step)),
+                    None => Happening::Complete,
+                },
+                _ = signs.tick() => Happening::Quiet,
+            };
+            let is_last = matches!(happening, Happening::Complete | Happening::End(_));
+            yield Ok(words(&happening));
+            if is_last {
+                return;
             }
         }
-    }
+    };
+    Body::from_stream(pieces)
 }

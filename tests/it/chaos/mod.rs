@@ -110,8 +110,9 @@ async fn under_seed(
     })
 }
 
-/// Small buffers and little patience: subscribers lag, and are dropped, within the short run too.
-const SETTINGS: &str = "drain_seconds = 2\n[feed]\nheartbeat_milliseconds = 200\nbuffer = 64\n\
+/// Small buffers and little patience: subscribers lag (a call of many events is enough), and are dropped, within the short
+/// run too.
+const SETTINGS: &str = "drain_seconds = 2\n[feed]\nheartbeat_milliseconds = 200\nbuffer = 4\n\
                         [live]\npatience_seconds = 1\n";
 
 async fn chaos(
@@ -146,6 +147,9 @@ async fn chaos(
             following.push(tokio::spawn(subscriber.run(nodes.watch(), ending.clone())));
         }
     }
+
+    let subscriber = Subscriber::stubborn(&start, random.fork());
+    following.push(tokio::spawn(subscriber.run(nodes.watch(), ending.clone())));
 
     let begun = Instant::now();
     let mut done = Vec::new();
@@ -221,6 +225,8 @@ async fn chaos(
     }
     let streams: usize = tallies.iter().map(|tally| tally.streams).sum();
     ensure!(streams > tallies.len(), "nobody had to come back");
+    let dropped: usize = tallies.iter().map(|tally| tally.dropped).sum();
+    ensure!(dropped > 0, "nobody was dropped for being slow");
     ensure!(rows > 100 && counts.refused.load(Ordering::Relaxed) > 0);
     nodes.end().await
 }

@@ -23,10 +23,21 @@ const FOLLOW: &str = "subscription($after: String, $filter: ActivityFilter) {
         id cursor kind occurredAt recordedAt changes { field from to } again: changes { field from to }
     } }
 }";
+/// The same with much more to each event: what its reader does not take soon fills all buffers on the way.
+const FOLLOW_WIDE: &str = "subscription($after: String, $filter: ActivityFilter) {
+    activity(after: $after, filter: $filter) { cursor activity {
+        id cursor a: changes { field from to } b: changes { field from to } c: changes { field from to }
+        d: changes { field from to } e: changes { field from to } f: changes { field from to }
+        g: changes { field from to } h: changes { field from to } i: changes { field from to }
+    } }
+}";
 const PARTS: &str = "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0,application/json";
 
 /// How long a stream may be silent: heartbeats come often.
 const SILENCE: Duration = Duration::from_secs(15);
+/// How long, in milliseconds, nothing is read by one that is to be dropped: longer than a server's patience, and no longer
+/// than its goodbye waits as well.
+const ENOUGH: std::ops::Range<u64> = 1_050..1_900;
 /// The pause before another attempt where none of the servers answers.
 const AGAIN: Duration = Duration::from_millis(20);
 /// How long nothing may come once nothing is broken any more, unless all is there.
@@ -51,10 +62,12 @@ impl Transport {
 pub struct Subscriber {
     transport: Transport,
     filter: Value,
+    /// Whether it takes nothing until it was dropped for that, before it does as the others do.
+    is_stubborn: bool,
     start: String,
     cursor: String,
     rows: Vec<Row>,
-    /// How many they are.
+    /// How many it was told.
     held: Arc<AtomicUsize>,
     random: Rng,
     http: reqwest::Client,
@@ -72,7 +85,7 @@ pub struct Tally {
     /// How often it hung up by itself.
     hangups: usize,
     /// How often a server dropped it for being slow.
-    dropped: usize,
+    pub dropped: usize,
     /// How often a server that stopped sent it away.
     sent_away: usize,
     /// Why the last stream broke.
@@ -116,6 +129,7 @@ impl Subscriber {
         Self {
             transport,
             filter,
+            is_stubborn: false,
             start: start.to_owned(),
             cursor: start.to_owned(),
             rows: Vec::new(),
@@ -123,6 +137,14 @@ impl Subscriber {
             random,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             tally,
+        }
+    }
+
+    /// One that is as slow as it takes for a server to drop it, and comes back.
+    pub fn stubborn(start: &str, random: Rng) -> Self {
+        Self {
+            is_stubborn: true,
+            ..Self::new(Transport::Socket, Value::Null, start, random)
         }
     }
 
@@ -185,6 +207,7 @@ impl Subscriber {
         let mut stream = timeout(SILENCE, self.open(&node)).await??;
         self.tally.streams += 1;
         let (mut plan, mut left) = (self.plan(), self.random.usize(1..100));
+        let mut has_stalled = false;
         loop {
             let told = timeout(SILENCE, stream.next()).await.context("silence")?;
             let (cursor, row) = match told {
@@ -197,8 +220,21 @@ impl Subscriber {
             };
             self.cursor = cursor;
             let is_quiet = row.is_none();
+            self.held.fetch_add(row.iter().len(), Ordering::Relaxed);
             self.rows.extend(row);
-            self.held.store(self.rows.len(), Ordering::Relaxed);
+            if self.has_to_be_dropped() {
+                if is_quiet {
+                    // There is too little left to be slow at: from the beginning, with what was added meanwhile.
+                    self.cursor.clone_from(&self.start);
+                    self.rows.clear();
+                    bail!("it was not dropped");
+                }
+                if !std::mem::replace(&mut has_stalled, true) {
+                    self.tally.stalls += 1;
+                    sleep(Duration::from_millis(self.random.u64(ENOUGH))).await;
+                }
+                continue;
+            }
             let wanted = end.borrow().as_ref().map(|all| {
                 let own = all.iter().find(|(filter, _)| *filter == self.filter);
                 own.map_or(0, |(_, rows)| rows.len())
@@ -228,6 +264,10 @@ impl Subscriber {
         }
     }
 
+    fn has_to_be_dropped(&self) -> bool {
+        self.is_stubborn && self.tally.dropped == 0
+    }
+
     fn plan(&mut self) -> Plan {
         match self.random.bool() {
             true => Plan::HangUp,
@@ -243,11 +283,16 @@ impl Subscriber {
         };
         match self.transport {
             Transport::Socket => {
-                let mut live = match self.random.bool() {
+                let mut live = match self.is_stubborn || self.random.bool() {
                     true => Live::connect_narrow(&node.base).await?,
                     false => Live::connect(&node.base).await?,
                 };
-                live.subscribe("all", FOLLOW, variables(&self.cursor))
+                let document = if self.is_stubborn {
+                    FOLLOW_WIDE
+                } else {
+                    FOLLOW
+                };
+                live.subscribe("all", document, variables(&self.cursor))
                     .await?;
                 Ok(Stream::Socket(live))
             }

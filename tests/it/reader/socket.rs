@@ -4,6 +4,7 @@ use chrono::Utc;
 use serde_json::{Value, json};
 
 use crate::support::case::on_each_engine;
+use crate::support::event::incident;
 use crate::support::live::{Live, Said};
 use crate::support::reader::{SECRET, all, by_hs256, by_secret, own_claims};
 use crate::support::{Case, TestDatabase, TestServer};
@@ -14,6 +15,7 @@ pub fn tests() -> Vec<Case> {
         a_socket_that_asks_before_it_is_acknowledged_is_closed,
         a_socket_that_says_nothing_is_closed,
         a_socket_ends_with_its_token,
+        a_token_that_ends_ends_its_own_stream_and_none_that_asks_the_same,
         a_reader_that_asks_too_often_on_a_socket_is_told_so,
         without_readers_a_payload_is_the_clients_own_affair,
     ]
@@ -88,6 +90,47 @@ async fn a_socket_ends_with_its_token(database: TestDatabase) -> anyhow::Result<
     let mut live = Live::open(&server.base).await?;
     live.init(json!({ "token": token })).await?;
     assert_eq!(live.closed().await?.0, 4403);
+    server.stop().await
+}
+
+async fn a_token_that_ends_ends_its_own_stream_and_none_that_asks_the_same(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = serve(&database).await?;
+    let expires_at = Utc::now().timestamp() + 5;
+    // Whoever asks first runs by itself, the second brings about what is run for all, the third joins: each may end.
+    let (mut ending, mut staying) = (Vec::new(), Vec::new());
+    for short in 0..3 {
+        let question =
+            format!("subscription {{ activity {{ a{short}: cursor activity {{ id }} }} }}");
+        for place in 0..3 {
+            let mut claims = own_claims(Utc::now(), json!({"all": true}));
+            claims["sub"] = json!(format!("{short} {place}"));
+            if place == short {
+                claims["exp"] = json!(expires_at);
+            }
+            let token = by_hs256(SECRET.as_bytes(), &claims);
+            let mut live = Live::connect_with(&server.base, json!({ "token": token })).await?;
+            live.subscribe("s", &question, json!({})).await?;
+            live.next().await?;
+            let sockets = if place == short {
+                &mut ending
+            } else {
+                &mut staying
+            };
+            sockets.push(live);
+        }
+    }
+    assert!(Utc::now().timestamp() < expires_at, "opened too slowly");
+    for mut live in ending {
+        assert_eq!(live.closed().await?.0, 4403);
+    }
+    let answer = server.matrix(json!([incident("b", 1, 1)])).await?;
+    assert_eq!(answer.status, 200, "{answer}");
+    for live in &mut staying {
+        live.next_where(|event| !event["activity"]["activity"].is_null())
+            .await?;
+    }
     server.stop().await
 }
 
