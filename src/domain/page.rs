@@ -65,6 +65,12 @@ impl<C: ColumnTrait> Order<C> {
         Self(columns)
     }
 
+    /// The direction of the first column.
+    pub fn direction(&self) -> Direction {
+        let first = self.0.first();
+        first.map_or(Direction::Ascending, |(_, direction)| *direction)
+    }
+
     /// Where `row` stands.
     pub fn position<M>(&self, row: &M) -> Position
     where

@@ -28,6 +28,19 @@ pub const COUNT_LIMIT: u64 = 10_000;
 /// nothing of them.
 pub type Spared<C> = [(C, &'static str)];
 
+/// Which rows are asked for, in which order, and what is told of them.
+#[derive(Clone, Copy, Debug)]
+pub struct List<'a, C> {
+    /// Only the rows that fulfil this.
+    pub filter: &'a Filter<C>,
+    /// Their order.
+    pub order: &'a Order<C>,
+    /// Which stretch of them.
+    pub page: &'a Page,
+    /// What is not told of them.
+    pub spared: &'a Spared<C>,
+}
+
 /// What is told of the rows of `table`.
 pub(super) fn told<E: EntityTrait>(
     table: impl IntoIden,
@@ -102,18 +115,15 @@ pub(super) fn narrowed<E: Scoped>(
 pub async fn page<E>(
     scope: &Scope,
     connection: &impl ConnectionTrait,
-    filter: &Filter<E::Column>,
-    order: &Order<E::Column>,
-    page: &Page,
-    spared: &Spared<E::Column>,
+    list: &List<'_, E::Column>,
 ) -> Result<Slice<E::Model>, DbErr>
 where
     E: Scoped,
     E::Model: ModelTrait<Entity = E>,
 {
     let backend = connection.get_database_backend();
-    let condition = asked::<E>(scope, backend, filter);
-    page_of::<E>(connection, condition, order, page, spared).await
+    let condition = asked::<E>(scope, backend, list.filter);
+    page_of::<E>(connection, condition, list.order, list.page, list.spared).await
 }
 
 /// One page of the rows for which `condition` holds.
@@ -204,10 +214,7 @@ pub async fn children<E>(
     connection: &impl ConnectionTrait,
     parent: E::Column,
     parents: &[Uuid],
-    filter: &Filter<E::Column>,
-    order: &Order<E::Column>,
-    page: &Page,
-    spared: &Spared<E::Column>,
+    list: &List<'_, E::Column>,
 ) -> Result<HashMap<Uuid, Slice<E::Model>>, DbErr>
 where
     E: Scoped,
@@ -219,12 +226,12 @@ where
     let backend = connection.get_database_backend();
     let keys = Keys::new(backend, parents);
     let mut query = E::find()
-        .filter(asked::<E>(scope, backend, filter))
+        .filter(asked::<E>(scope, backend, list.filter))
         .filter(parent.into_expr().eq(keys.each()));
-    page.apply(QueryTrait::query(&mut query), order);
+    list.page.apply(QueryTrait::query(&mut query), list.order);
     let mut inner = query.into_query();
     let mut outer = keys.select();
-    outer.exprs(told::<E>("k", spared));
+    outer.exprs(told::<E>("k", list.spared));
     match backend {
         DbBackend::Sqlite => {
             let key = primary_key::<E>();
@@ -237,7 +244,7 @@ where
             outer.join_lateral(JoinType::InnerJoin, inner, "k", yes());
         }
     }
-    grouped(connection, &outer, order, page).await
+    grouped(connection, &outer, list.order, list.page).await
 }
 
 /// How many rows each parent has; null beyond [`COUNT_LIMIT`].

@@ -11,7 +11,7 @@ use super::filter as feed;
 use crate::domain::filter::Filter;
 use crate::domain::history::Moment;
 use crate::domain::page::{Direction, Order, Page, Slice};
-use crate::domain::read::{self, CrossJoin, Keys, Spared};
+use crate::domain::read::{self, CrossJoin, Keys, List, Spared};
 use crate::domain::scope::Scope;
 
 /// One page of the feed, by seq.
@@ -52,8 +52,8 @@ pub fn timeline_order(direction: Direction) -> Order<activity::Column> {
     )
 }
 
-/// One page of the timeline of each of `subjects`, which are all filed in the same `column`; as it was `until` then, if
-/// given.
+/// One page of the timeline of each of `subjects`, which are all filed in the same `column`, in a [`timeline_order`]; as
+/// it was `until` then, if given.
 ///
 /// # Errors
 /// What the database says.
@@ -62,31 +62,28 @@ pub async fn timelines(
     connection: &impl ConnectionTrait,
     column: activity::Column,
     subjects: &[Uuid],
-    filter: &Filter<activity::Column>,
-    (direction, page): (Direction, &Page),
+    list: &List<'_, activity::Column>,
     until: Option<&Moment>,
-    spared: &Spared<activity::Column>,
 ) -> Result<HashMap<Uuid, Slice<activity::Model>>, DbErr> {
     if subjects.is_empty() {
         return Ok(HashMap::new());
     }
     let backend = connection.get_database_backend();
     let keys = Keys::new(backend, subjects);
-    let filter = read::asked::<activity::Entity>(scope, backend, filter);
-    let order = timeline_order(direction);
+    let filter = read::asked::<activity::Entity>(scope, backend, list.filter);
     let [mut filed, mut linked] = branches(&keys, column, &filter, until);
-    page.apply(&mut filed, &order);
+    list.page.apply(&mut filed, list.order);
     // The link repeats the time so that its own index serves this order.
     let link_order = Order::new(
-        [(activity_link::Column::OccurredAt, direction)],
+        [(activity_link::Column::OccurredAt, list.order.direction())],
         activity_link::Column::Seq,
     );
-    page.apply(&mut linked, &link_order);
+    list.page.apply(&mut linked, &link_order);
     // A branch of a UNION cannot be cut by itself on SQLite, the whole of a sub-select can.
     let mut both = all_of(filed);
     both.union(UnionType::Distinct, all_of(linked));
     let mut outer = keys.select();
-    outer.exprs(read::told::<activity::Entity>("k", spared));
+    outer.exprs(read::told::<activity::Entity>("k", list.spared));
     match backend {
         DbBackend::Sqlite => {
             let found = Query::select()
@@ -108,7 +105,7 @@ pub async fn timelines(
         }
     }
     // Both branches may be full: the page is cut from up to twice as many rows.
-    read::grouped(connection, &outer, &order, page).await
+    read::grouped(connection, &outer, list.order, list.page).await
 }
 
 /// How many activities each timeline has, or had `until` then; null beyond [`read::COUNT_LIMIT`].

@@ -148,10 +148,13 @@ async fn timelines(
             &database.readers,
             column,
             subjects,
-            &crate::domain::filter::Filter::default(),
-            (Direction::Ascending, &Page::first(1_000)),
+            &crate::domain::read::List {
+                filter: &crate::domain::filter::Filter::default(),
+                order: &crate::domain::activity::read::timeline_order(Direction::Ascending),
+                page: &Page::first(1_000),
+                spared: &[],
+            },
             moment,
-            &[],
         )
         .await
         .unwrap();

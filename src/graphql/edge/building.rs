@@ -15,6 +15,7 @@ use crate::domain::filter::Filter;
 use crate::domain::history::{self, Moment};
 use crate::domain::page::{Direction, Order, Page};
 use crate::domain::read;
+use crate::domain::read::List;
 use crate::domain::sla::SlaState;
 use crate::graphql::edge_field::{field, fixed, list, one};
 use crate::graphql::error::Fault;
@@ -167,18 +168,16 @@ async fn sources<'a>(
         [(site::Column::Code, Direction::Ascending)],
         site::Column::Id,
     );
-    let slices = read::children::<site::Entity>(
-        loader.scope,
-        loader.database,
-        site::Column::BuildingId,
-        buildings,
-        &Filter::default(),
-        &order,
-        &Page::first(SOURCES),
+    let list = List {
+        filter: &Filter::default(),
+        order: &order,
+        page: &Page::first(SOURCES),
         // No field shows it.
-        &[(site::Column::SetBy, "'{}'")],
-    )
-    .await?;
+        spared: &[(site::Column::SetBy, "'{}'")],
+    };
+    let column = site::Column::BuildingId;
+    let (scope, database) = (loader.scope, loader.database);
+    let slices = read::children::<site::Entity>(scope, database, column, buildings, &list).await?;
     let lists: HashMap<Uuid, Arc<Vec<PlaceSource>>> = slices
         .into_iter()
         .map(|(building, slice)| {

@@ -12,6 +12,7 @@ use super::{edges, provenance, timeline};
 use crate::domain::filter::Filter;
 use crate::domain::history::{self, Moment};
 use crate::domain::page::{Direction, Order, Page, Slice};
+use crate::domain::read::List;
 use crate::domain::{read, status_type};
 use crate::graphql::edge_field::{costly, field, fixed, one};
 use crate::graphql::error::Fault;
@@ -256,17 +257,15 @@ async fn latest_told<'a>(
             .map(|(task, rows)| (task, page.take(rows, &order)))
             .collect()
     } else {
-        read::children::<status_change::Entity>(
-            loader.scope,
-            loader.database,
-            status_change::Column::TaskId,
-            tasks,
-            &Filter::default(),
-            &order,
-            &page,
-            &[],
-        )
-        .await?
+        let list = List {
+            filter: &Filter::default(),
+            order: &order,
+            page: &page,
+            spared: &[],
+        };
+        let column = status_change::Column::TaskId;
+        let (scope, database) = (loader.scope, loader.database);
+        read::children::<status_change::Entity>(scope, database, column, tasks, &list).await?
     };
     for (slots, task) in std::iter::zip(slots, tasks) {
         let rows = slices.get(task).map_or(&[][..], |slice| &slice.rows);

@@ -13,6 +13,7 @@ use super::page::page_of;
 use crate::domain::filter::{Filter, Test};
 use crate::domain::key::Key;
 use crate::domain::page::{self, Position};
+use crate::domain::read::List;
 use crate::domain::table::{ActiveEnum, IdenStatic};
 use crate::domain::{activity as feed, journal, read};
 use crate::graphql::comparison::LONGEST_LIST;
@@ -46,17 +47,15 @@ impl<'a> Loader<'a> {
             let filter = of_kinds(kinds)?;
             let order = feed::read::timeline_order(direction);
             let page = page_of(alias, |cursor| listed_position(&mark, cursor, &order))?;
-            let slices = feed::read::timelines(
-                self.scope,
-                self.database,
-                column,
-                subjects,
-                &filter,
-                (direction, &page),
-                self.as_of.as_ref(),
-                &Activity::spared(&nodes_of::<Activity>(alias)),
-            )
-            .await?;
+            let list = List {
+                filter: &filter,
+                order: &order,
+                page: &page,
+                spared: &Activity::spared(&nodes_of::<Activity>(alias)),
+            };
+            let (scope, database, until) = (self.scope, self.database, self.as_of.as_ref());
+            let slices =
+                feed::read::timelines(scope, database, column, subjects, &list, until).await?;
             let totals = if wants_total::<Activity>(alias) {
                 feed::read::count_timelines(
                     self.scope,
@@ -119,17 +118,16 @@ impl<'a> Loader<'a> {
         let column = activity::Column::DeliveryId;
         for alias in aliases {
             let page = page_of(alias, feed_position)?;
-            let slices = read::children::<activity::Entity>(
-                self.scope,
-                self.database,
-                column,
-                deliveries,
-                &Filter::default(),
-                &feed::read::feed_order(),
-                &page,
-                &Activity::spared(&nodes_of::<Activity>(alias)),
-            )
-            .await?;
+            let list = List {
+                filter: &Filter::default(),
+                order: &feed::read::feed_order(),
+                page: &page,
+                spared: &Activity::spared(&nodes_of::<Activity>(alias)),
+            };
+            let (scope, database) = (self.scope, self.database);
+            let slices =
+                read::children::<activity::Entity>(scope, database, column, deliveries, &list)
+                    .await?;
             let totals = if wants_total::<Activity>(alias) {
                 let all = &Filter::default();
                 read::count_children::<activity::Entity>(

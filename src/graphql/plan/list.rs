@@ -12,6 +12,7 @@ use super::noun::{Column, Listed, Noun, Row};
 use super::page::page_of;
 use crate::domain::filter::Filter;
 use crate::domain::page::{self, Order, Page, Position, Slice};
+use crate::domain::read::List;
 use crate::domain::table::{ColumnTrait, IdenStatic};
 use crate::domain::{journal, read};
 use crate::graphql::connection::{Connection, Edge, PageInfo};
@@ -39,15 +40,13 @@ impl<'a> Loader<'a> {
         selected: &Selected<'a>,
     ) -> Result<Fetched, Fault> {
         let question = self.question::<T>(selected, "").await?;
-        let slice = read::page::<T::Entity>(
-            self.scope,
-            self.database,
-            &question.filter,
-            &question.order,
-            &question.page,
-            &T::spared(&nodes_of::<T>(selected)),
-        )
-        .await?;
+        let list = List {
+            filter: &question.filter,
+            order: &question.order,
+            page: &question.page,
+            spared: &T::spared(&nodes_of::<T>(selected)),
+        };
+        let slice = read::page::<T::Entity>(self.scope, self.database, &list).await?;
         let total = if wants_total::<T>(selected) {
             read::count::<T::Entity>(self.scope, self.database, &question.filter).await?
         } else {
@@ -72,9 +71,13 @@ impl<'a> Loader<'a> {
         let mark = self.mark(&(T::KIND, &filter, &order));
         let page = page_of(selected, |cursor| listed_position(&mark, cursor, &order))?;
         let (scope, database) = (self.scope, self.database);
-        let spared = T::spared(&nodes_of::<T>(selected));
-        let slice =
-            read::page::<T::Entity>(scope, database, &filter, &order, &page, &spared).await?;
+        let list = List {
+            filter: &filter,
+            order: &order,
+            page: &page,
+            spared: &T::spared(&nodes_of::<T>(selected)),
+        };
+        let slice = read::page::<T::Entity>(scope, database, &list).await?;
         let total = if wants_total::<T>(selected) {
             read::count::<T::Entity>(scope, database, &filter).await?
         } else {
@@ -139,17 +142,14 @@ impl<'a> Loader<'a> {
         parents: &[Uuid],
         question: Question<Column<T>>,
     ) -> Result<(), Fault> {
-        let slices = read::children::<T::Entity>(
-            self.scope,
-            self.database,
-            column,
-            parents,
-            &question.filter,
-            &question.order,
-            &question.page,
-            &T::spared(&nodes_of::<T>(alias)),
-        )
-        .await?;
+        let list = List {
+            filter: &question.filter,
+            order: &question.order,
+            page: &question.page,
+            spared: &T::spared(&nodes_of::<T>(alias)),
+        };
+        let (scope, database) = (self.scope, self.database);
+        let slices = read::children::<T::Entity>(scope, database, column, parents, &list).await?;
         let totals = if wants_total::<T>(alias) {
             let filter = &question.filter;
             read::count_children::<T::Entity>(self.scope, self.database, column, parents, filter)

@@ -7,7 +7,7 @@ pub(super) fn write(time: DateTime<Utc>, text: &mut Vec<u8>) {
     let year = time.year();
     let nanos = time.nanosecond();
     // What is stored has neither another year nor more digits.
-    if !(0..=9_999).contains(&year) || nanos % 1_000 != 0 || nanos >= 1_000_000_000 {
+    if !(0..=9_999).contains(&year) || !nanos.is_multiple_of(1_000) || nanos >= 1_000_000_000 {
         text.push(b'"');
         text.extend_from_slice(time.to_rfc3339().as_bytes());
         text.push(b'"');
@@ -28,7 +28,7 @@ pub(super) fn write(time: DateTime<Utc>, text: &mut Vec<u8>) {
     let micros = nanos / 1_000;
     if micros != 0 {
         text.push(b'.');
-        if micros % 1_000 == 0 {
+        if micros.is_multiple_of(1_000) {
             digits(text, micros / 1_000, 3);
         } else {
             digits(text, micros, 6);
