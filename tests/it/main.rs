@@ -11,6 +11,7 @@
 
 mod support;
 
+mod answer;
 mod batch;
 mod chaos;
 mod command;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
     // The HTTP client is built without a default of its own.
     let _ = rustls::crypto::ring::default_provider().install_default();
     support::run(vec![
+        ("answer", answer::tests()),
         ("batch", batch::tests()),
         ("chaos", chaos::tests()),
         ("command", command::tests()),
