@@ -14,6 +14,7 @@ use super::error::{self, Fault};
 use super::limits::cost::{self, Measuring, Usage};
 use super::limits::{self, Limit, Limits, Shape};
 use super::mutation::Mutation;
+use super::plan::Now;
 use super::query::Query;
 use super::response::{order, propagate, refusal};
 use super::shared::Questions;
@@ -113,8 +114,14 @@ impl Schema {
         }
     }
 
-    fn now(&self) -> DateTime<Utc> {
-        self.clock.as_ref().map_or_else(Utc::now, |clock| clock())
+    /// The time that a request goes by: its own, else the server's.
+    fn now(&self, request: &Request) -> DateTime<Utc> {
+        let own = request.data.get(&TypeId::of::<Now>());
+        match (own.and_then(|now| now.downcast_ref()), &self.clock) {
+            (Some(Now(now)), _) => *now,
+            (None, Some(clock)) => clock(),
+            (None, None) => Utc::now(),
+        }
     }
 
     /// The same, which runs each live subscription by itself unless they are `shared`.
@@ -152,7 +159,8 @@ impl Schema {
         let registration = self.documents.settle(request)?;
         let shape = limits::check(request, &self.limits)?;
         variables::check(request)?;
-        limits::bucket::check(request, self.limits.buckets, self.now())?;
+        let now = self.now(request);
+        limits::bucket::check(request, self.limits.buckets, now)?;
         if let Some(registration) = registration {
             self.documents.register(registration, &request.query);
         }

@@ -4,8 +4,9 @@ use anyhow::ensure;
 use serde_json::{Value, json};
 
 use crate::support::case::on_each_engine;
+use crate::support::client::Client;
 use crate::support::payload::{WORK, incident, with};
-use crate::support::{Case, Client, TestDatabase, TestServer};
+use crate::support::{Case, TestDatabase, TestServer};
 
 pub fn tests() -> Vec<Case> {
     on_each_engine![
