@@ -1,7 +1,6 @@
 // PostGraphile 5 as its documentation says a production server is set up: the Amber preset, no watching, no GraphiQL,
 // a pool of eight. The tags tell it what an activity is about, which no foreign key does.
 import { createServer } from "node:http";
-import { PgAggregatesPreset } from "@graphile/pg-aggregates";
 import { postgraphile } from "postgraphile";
 import { makePgService } from "postgraphile/adaptors/pg";
 import { grafserv } from "postgraphile/grafserv/node";
@@ -11,18 +10,13 @@ import { makePgSmartTagsPlugin } from "postgraphile/utils";
 const about = ["status_change", "note", "chase"];
 
 const preset = {
-  extends: [PostGraphileAmberPreset, PgAggregatesPreset],
+  extends: [PostGraphileAmberPreset],
   plugins: [
     makePgSmartTagsPlugin([
       {
         kind: "class",
         match: ({ relname }) => relname === "activity",
         tags: { foreignKey: about.map((table) => `(subject_id) references ${table} (id)`) },
-      },
-      {
-        kind: "attribute",
-        match: ({ attname }) => attname === "reported_at",
-        tags: { behavior: "+aggregate:groupBy" },
       },
     ]),
   ],

@@ -19,7 +19,7 @@ const COMPARED: usize = 25;
 pub async fn check(peers: &[(Peer, u16)], subjects: &Subjects) -> anyhow::Result<()> {
     let (own, others) = peers.split_first().context("nobody to ask")?;
     for question in QUESTIONS {
-        let questions = question.requests(own.0, subjects);
+        let questions = question.requests(own.0, own.1, subjects);
         for (number, request) in questions.iter().enumerate().take(COMPARED) {
             let expected = ask(own.1, request).await?;
             let expected_value: Value = serde_json::from_slice(&expected)?;
@@ -29,14 +29,16 @@ pub async fn check(peers: &[(Peer, u16)], subjects: &Subjects) -> anyhow::Result
                 question.name
             );
             for (peer, port) in others {
-                let requests = question.requests(*peer, subjects);
+                let requests = question.requests(*peer, *port, subjects);
                 let Some(request) = requests.get(number) else {
                     ensure!(requests.is_empty(), "{}: too few to compare", question.name);
                     continue;
                 };
                 let answer = ask(*port, request).await?;
                 let agrees = match peer {
-                    Peer::PostGraphile => plain(&serde_json::from_slice(&answer)?) == plain(&expected_value),
+                    Peer::PostGraphile => {
+                        plain(&serde_json::from_slice(&answer)?) == plain(&expected_value)
+                    }
                     _ => answer == expected,
                 };
                 ensure!(
@@ -63,7 +65,7 @@ fn plain(value: &Value) -> Value {
                 let name = match name.as_str() {
                     "allBuildings" => "buildings",
                     "allIncidents" => "incidents",
-                    "taskById" => "task",
+                    "taskByRowId" => "task",
                     "buildingById" => "building",
                     other => other,
                 };

@@ -53,18 +53,24 @@ pub struct Call {
 
 impl Call {
     /// The call as bytes, signed now.
-    pub fn request(&self) -> Vec<u8> {
+    pub fn request(&self, port: u16) -> Vec<u8> {
         let (method, path) = self.operation.route();
         let json = ("content-type", "application/json");
         if self.operation == Operation::Batch {
             let pair = STANDARD.encode(format!("{}:{}", MATRIX.0, MATRIX.1));
             let proof = format!("Basic {pair}");
-            return wire::request(method, path, &[json, ("authorization", &proof)], &self.body);
+            return wire::request(
+                port,
+                method,
+                path,
+                &[json, ("authorization", &proof)],
+                &self.body,
+            );
         }
         let now = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
         let proof = format!("TCN {}:{}", URGENT.0, digest(method, path, &now));
         let headers = [json, ("authorization", &proof), ("x-timestamp", &now)];
-        wire::request(method, path, &headers, &self.body)
+        wire::request(port, method, path, &headers, &self.body)
     }
 }
 

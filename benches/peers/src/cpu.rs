@@ -20,7 +20,11 @@ struct Process {
 pub fn seconds(root: u32) -> anyhow::Result<f64> {
     let mut processes = HashMap::new();
     for entry in std::fs::read_dir("/proc")?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
             continue;
         };
         if let Some(process) = read(pid) {
@@ -54,14 +58,4 @@ fn read(pid: u32) -> Option<Process> {
         parent: fields.get(1)?.parse().ok()?,
         ticks,
     })
-}
-
-/// The memory that a process holds, in bytes.
-pub fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let kilobytes = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-    kilobytes.unwrap_or_default() * 1024
 }

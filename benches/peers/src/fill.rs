@@ -42,9 +42,15 @@ pub async fn fill(port: u16, size: Size) -> anyhow::Result<Filled> {
         .map(|building| building.matrix_calls(size, MATRIX_BATCH))
         .collect();
     let matrix_events = lanes.iter().flatten().map(|call| call.events).sum();
-    eprintln!("fill: {matrix_events} events drawn in {:.1?}", begun.elapsed());
+    eprintln!(
+        "fill: {matrix_events} events drawn in {:.1?}",
+        begun.elapsed()
+    );
     let matrix_seconds = send(port, lanes, MATRIX_CONNECTIONS).await?;
-    eprintln!("fill: Matrix {:.0} events/s", matrix_events as f64 / matrix_seconds);
+    eprintln!(
+        "fill: Matrix {:.0} events/s",
+        matrix_events as f64 / matrix_seconds
+    );
 
     let stories: Vec<Vec<Call>> = buildings
         .iter()
@@ -79,9 +85,14 @@ async fn send(port: u16, lanes: Vec<Vec<Call>>, connections: usize) -> anyhow::R
                     return anyhow::Ok(());
                 };
                 for call in lane {
-                    let answer = connection.ask(&call.request()).await?;
+                    let answer = connection.ask(&call.request(port)).await?;
                     let said = String::from_utf8_lossy(answer.body);
-                    ensure!(answer.status == 200, "{:?}: {} {said}", call.operation, answer.status);
+                    ensure!(
+                        answer.status == 200,
+                        "{:?}: {} {said}",
+                        call.operation,
+                        answer.status
+                    );
                 }
             }
         });

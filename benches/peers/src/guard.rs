@@ -89,7 +89,11 @@ impl Guarded {
             let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid));
             let runs = stat.is_ok_and(|stat| !stat.contains(") Z "));
             ensure!(runs, "it ended: {}", said());
-            ensure!(begun.elapsed() < patience, "it does not come up: {}", said());
+            ensure!(
+                begun.elapsed() < patience,
+                "it does not come up: {}",
+                said()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())

@@ -7,10 +7,13 @@ mod caretaker;
 mod cpu;
 mod estate;
 mod fill;
+mod growth;
 mod guard;
+mod intake;
 mod limit;
 mod load;
 mod place;
+mod plot;
 mod postgraphile;
 mod postgres;
 mod question;
@@ -44,6 +47,25 @@ enum What {
         #[command(flatten)]
         asking: Asking,
     },
+    /// Ask the questions of larger and larger estates, on PostgreSQL.
+    Growth {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        asking: Asking,
+        #[command(flatten)]
+        growing: growth::Growing,
+    },
+    /// Take events in, beside pgbench with the same statements and COPY of the same rows.
+    Intake {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        taking: intake::Taking,
+        /// On one of the databases only.
+        #[arg(long, value_enum)]
+        on: Option<Engine>,
+    },
     /// The process of the limit; started by the others.
     #[command(hide = true)]
     Limit(limit::LimitArgs),
@@ -75,15 +97,20 @@ impl Common {
         self.out.clone().unwrap_or_else(own)
     }
 
-    async fn place(&self) -> anyhow::Result<Place> {
-        let name = format!("{:?}-{}", self.engine, self.share).to_lowercase();
-        let (folder, is_kept) = match &self.keep {
+    /// A folder for what is filled, and whether it is kept.
+    fn folder(&self, name: &str) -> (PathBuf, bool) {
+        match &self.keep {
             Some(folder) => (folder.join(name), true),
             None => {
                 let own = format!("caretaker-peers-{}-{name}", std::process::id());
                 (std::env::temp_dir().join(own), false)
             }
-        };
+        }
+    }
+
+    async fn place(&self) -> anyhow::Result<Place> {
+        let name = format!("{:?}-{}", self.engine, self.share).to_lowercase();
+        let (folder, is_kept) = self.folder(&name);
         let program = caretaker::program(self.caretaker.as_deref())?;
         let size = Size::FULL.by(self.share);
         Place::open(self.engine, &folder, is_kept, &program, size).await
@@ -103,6 +130,29 @@ async fn main() -> anyhow::Result<()> {
             let peers = Peers::start(&place).await?;
             let measured = peers.ask(&asking).await?;
             report::reads(&common.out(), &place, &measured)?;
+        }
+        What::Intake { common, taking, on } => {
+            let program = caretaker::program(common.caretaker.as_deref())?;
+            let folder = common.folder("intake");
+            let taken = intake::measure(&program, &folder.0, &taking, on).await;
+            if !folder.1 {
+                std::fs::remove_dir_all(&folder.0)?;
+            }
+            report::intake(&common.out(), &taken?)?;
+        }
+        What::Growth {
+            common,
+            asking,
+            growing,
+        } => {
+            let small = Common {
+                share: common.share / 10.0,
+                ..common.clone()
+            };
+            let small = small.place().await?;
+            let mut full = common.place().await?;
+            let steps = growth::measure(small, &mut full, &growing, &asking).await?;
+            report::growth(&common.out(), &steps)?;
         }
     }
     Ok(())

@@ -25,6 +25,8 @@ pub struct Place {
     pub engine: Engine,
     /// The server, where there is one.
     pub postgres: Option<Postgres>,
+    /// The name of the database, where it is on a server.
+    pub database: String,
     /// Its size.
     pub size: Size,
     /// How fast it was filled, when that was.
@@ -34,8 +36,8 @@ pub struct Place {
     is_kept: bool,
 }
 
-/// The database that the estate is in.
-pub const DATABASE: &str = "estate";
+/// The database that a filled estate is in.
+const DATABASE: &str = "estate";
 
 impl Place {
     /// Opens the estate in `folder`, or fills it there.
@@ -59,6 +61,7 @@ impl Place {
         let mut place = Self {
             engine,
             postgres,
+            database: DATABASE.to_owned(),
             size,
             filled: Filled::default(),
             folder,
@@ -97,7 +100,9 @@ impl Place {
 
     /// The database's address, where it is a server.
     pub fn url(&self) -> Option<String> {
-        self.postgres.as_ref().map(|postgres| postgres.url(DATABASE))
+        self.postgres
+            .as_ref()
+            .map(|postgres| postgres.url(&self.database))
     }
 
     /// The database's file, where it is one.
@@ -117,7 +122,7 @@ impl Place {
     pub async fn settle(&self) -> anyhow::Result<()> {
         match &self.postgres {
             Some(postgres) => {
-                let client = postgres.connect(DATABASE).await?;
+                let client = postgres.connect(&self.database).await?;
                 client.batch_execute("VACUUM (ANALYZE)").await?;
                 client.batch_execute("CHECKPOINT").await?;
             }

@@ -37,7 +37,8 @@ impl Postgres {
     /// # Errors
     /// When there is no PostgreSQL, or it does not come up.
     pub fn start(folder: &Path) -> anyhow::Result<Self> {
-        let binaries = binaries().context("PostgreSQL: neither in PATH nor in /usr/lib/postgresql")?;
+        let binaries =
+            binaries().context("PostgreSQL: neither in PATH nor in /usr/lib/postgresql")?;
         std::fs::create_dir_all(folder)?;
         let user = unprivileged_user()?;
         if let Some((uid, gid)) = user {
@@ -74,7 +75,10 @@ impl Postgres {
         })?;
         server.until(&log, Duration::from_secs(120), || {
             let state = std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
-            state.lines().nth(7).is_some_and(|line| line.trim() == "ready")
+            state
+                .lines()
+                .nth(7)
+                .is_some_and(|line| line.trim() == "ready")
                 && TcpStream::connect(("127.0.0.1", port)).is_ok()
         })?;
         Ok(Self {

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::agree;
 use crate::caretaker::{Caretaker, free_port};
 use crate::guard::{Guarded, Start};
 use crate::load::{self, Run, Target};
-use crate::place::{DATABASE, Engine, Place};
+use crate::place::{Engine, Place};
 use crate::postgraphile::{self, PostGraphile};
 use crate::question::subject::Subjects;
 use crate::question::{Peer, QUESTIONS};
-use crate::agree;
 
 /// How the questions are asked.
 #[derive(clap::Args, Clone)]
@@ -66,7 +66,7 @@ impl Peers {
         let mut known = vec![(Peer::Caretaker, caretaker.port)];
         let postgraphile = match (&place.postgres, place.url()) {
             (Some(postgres), Some(url)) => {
-                let client = postgres.connect(DATABASE).await?;
+                let client = postgres.connect(&place.database).await?;
                 client.batch_execute(postgraphile::PREPARE).await?;
                 let peer = PostGraphile::start(&url, place.folder())?;
                 known.push((Peer::PostGraphile, peer.port));
@@ -113,12 +113,13 @@ impl Peers {
         let mut measured = Vec::new();
         for round in 0..=asking.rounds {
             for question in QUESTIONS {
-                if !asking.only.is_empty() && !asking.only.iter().any(|name| name == question.name) {
+                if !asking.only.is_empty() && !asking.only.iter().any(|name| name == question.name)
+                {
                     continue;
                 }
                 for connections in &asking.connections {
                     for (peer, target) in self.targets() {
-                        let requests = question.requests(peer, &self.subjects);
+                        let requests = question.requests(peer, target.port, &self.subjects);
                         if requests.is_empty() {
                             continue;
                         }
@@ -133,7 +134,11 @@ impl Peers {
                         }
                         eprintln!(
                             "round {round} {} c={connections} {peer:?}: {:.0}/s p99 {:.2} ms, {:.3} + {:.3} ms of CPU",
-                            question.name, run.per_second, run.p99_ms, run.server_cpu_ms, run.database_cpu_ms
+                            question.name,
+                            run.per_second,
+                            run.p99_ms,
+                            run.server_cpu_ms,
+                            run.database_cpu_ms
                         );
                         measured.push(Measured {
                             question: question.name,

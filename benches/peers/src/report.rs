@@ -5,8 +5,11 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::growth::Step;
+use crate::intake::Taken;
 use crate::load::Run;
 use crate::place::Place;
+use crate::plot;
 use crate::question::{Peer, QUESTIONS};
 use crate::reads::Measured;
 
@@ -66,8 +69,121 @@ pub fn reads(out: &Path, place: &Place, measured: &[Measured]) -> anyhow::Result
     let table = table(measured)?;
     print!("{table}");
     let all = serde_json::json!({ "estate": place.size, "filled": place.filled, "runs": measured });
-    write(out, &format!("{name}.json"), &serde_json::to_string_pretty(&all)?)?;
-    write(out, &format!("{name}.md"), &table)
+    write(
+        out,
+        &format!("{name}.json"),
+        &serde_json::to_string_pretty(&all)?,
+    )?;
+    write(out, &format!("{name}.md"), &table)?;
+    let connections = measured.iter().map(|one| one.connections);
+    let Some(connections) = connections.min_by_key(|count| count.abs_diff(16)) else {
+        return Ok(());
+    };
+    let bars =
+        [Peer::PostGraphile, Peer::Limit].map(|peer| (peer, faster(measured, connections, peer)));
+    plot::ratios(&out.join(format!("{name}.png")), connections, &bars)
+}
+
+/// The table, the JSON and the plot of growth.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn growth(out: &Path, steps: &[Step]) -> anyhow::Result<()> {
+    let mut text = String::from("| | | connections |");
+    for (incidents, _) in steps {
+        write!(text, " {incidents} |")?;
+    }
+    text.push_str(" last : 100,000 |\n|---|---|---|");
+    text.push_str(&"---|".repeat(steps.len() + 1));
+    let mut lines = Vec::new();
+    let keys = steps.first().map(|(_, measured)| keys(measured));
+    for (question, connections, peer) in keys.into_iter().flatten() {
+        let costs: Vec<(f64, f64)> = steps
+            .iter()
+            .filter_map(|(incidents, measured)| {
+                let runs = runs(measured, question, connections, peer);
+                let spread = Spread::of(runs.iter().map(cpu))?;
+                Some((*incidents as f64, spread.middle))
+            })
+            .collect();
+        write!(text, "\n| {question} | {peer:?} | {connections} |")?;
+        for (_, cost) in &costs {
+            write!(text, " {cost:.3} |")?;
+        }
+        if let (Some((_, last)), Some((_, base))) = (costs.last(), costs.get(1)) {
+            write!(text, " {:.2} |", last / base)?;
+        }
+        if peer == Peer::Caretaker {
+            lines.push((format!("{question}, {connections} connections"), costs));
+        }
+    }
+    text.push_str(
+        "\n\nCPU ms per request, server and database together: the median of the rounds.\n",
+    );
+    print!("{text}");
+    write(out, "growth.json", &serde_json::to_string_pretty(steps)?)?;
+    write(out, "growth.md", &text)?;
+    plot::growth(&out.join("growth.png"), &lines)
+}
+
+/// The table and the JSON of the intake.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn intake(out: &Path, taken: &[Taken]) -> anyhow::Result<()> {
+    let mut text = String::from(
+        "| | events per call | events/s | p99 ms | CPU ms per event |\n|---|---|---|---|---|\n",
+    );
+    let mut keys: Vec<_> = taken.iter().map(|one| (one.per_call, one.taker)).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    for (per_call, taker) in keys {
+        let runs = || {
+            let of = move |one: &&Taken| one.per_call == per_call && one.taker == taker;
+            taken.iter().filter(of)
+        };
+        let told = |spread: Option<Spread>, digits| {
+            spread.map_or_else(|| "–".to_owned(), |spread| spread.text(digits))
+        };
+        writeln!(
+            text,
+            "| {taker:?} | {per_call} | {} | {} | {} |",
+            told(Spread::of(runs().map(|one| one.per_second)), 0),
+            told(Spread::of(runs().filter_map(|one| one.p99_ms)), 1),
+            told(Spread::of(runs().map(|one| one.cpu_ms)), 3),
+        )?;
+    }
+    text.push_str(
+        "\nMedian (least–greatest) of the rounds. CPU is of server and database together.\n",
+    );
+    print!("{text}");
+    write(out, "intake.json", &serde_json::to_string_pretty(taken)?)?;
+    write(out, "intake.md", &text)
+}
+
+fn keys(measured: &[Measured]) -> Vec<(&'static str, usize, Peer)> {
+    let mut keys: Vec<_> = measured
+        .iter()
+        .map(|one| (one.question, one.connections, one.peer))
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// By how much more requests a second caretaker answers than each peer, question by question.
+fn faster(measured: &[Measured], connections: usize, peer: Peer) -> Vec<(&'static str, f64)> {
+    let ratio = |question: &'static str| {
+        let own = runs(measured, question, connections, Peer::Caretaker);
+        let theirs = runs(measured, question, connections, peer);
+        let rounds =
+            std::iter::zip(&own, &theirs).map(|(own, run)| own.per_second / run.per_second);
+        Some((question, Spread::of(rounds)?.middle))
+    };
+    QUESTIONS
+        .iter()
+        .filter_map(|question| ratio(question.name))
+        .collect()
 }
 
 fn table(measured: &[Measured]) -> anyhow::Result<String> {
@@ -117,7 +233,10 @@ fn table(measured: &[Measured]) -> anyhow::Result<String> {
             }
         }
     }
-    writeln!(text, "\nMedian (least–greatest) of the rounds. CPU is per request. × is caretaker's requests/s by the peer's in the same round, and the peer's CPU by caretaker's, server and database together: more is better for caretaker.\n")?;
+    writeln!(
+        text,
+        "\nMedian (least–greatest) of the rounds. CPU is per request. × is caretaker's requests/s by the peer's in the same round, and the peer's CPU by caretaker's, server and database together: more is better for caretaker.\n"
+    )?;
     for question in QUESTIONS {
         writeln!(text, "- {}: {}", question.name, question.says)?;
     }

@@ -28,7 +28,14 @@ pub(super) fn zone(building: &Building, number: usize) -> (i64, String) {
     let at = 1_759_190_400 + number as i64;
     let level = number / 8 + 1;
     let meta = json!({ "Zone": id, "ZoneName": name, "Level": format!("{}_l{level}", building.matrix), "LevelName": format!("Level {level}") });
-    element(building, at, ("scgrids", "ZONE_CREATED"), "NORMAL", ("A zone was made", &id), meta)
+    element(
+        building,
+        at,
+        ("scgrids", "ZONE_CREATED"),
+        "NORMAL",
+        ("A zone was made", &id),
+        meta,
+    )
 }
 
 /// All that is told of one incident: about three events.
@@ -52,7 +59,14 @@ pub(super) fn story(
             "Type": "INCIDENT", "Zone": zone.0, "ZoneName": zone.1,
         });
         let about = (description, story.task_id.as_str());
-        told.push(element(building, at, ("scworkforcemanagement", event), word, about, meta));
+        told.push(element(
+            building,
+            at,
+            ("scworkforcemanagement", event),
+            word,
+            about,
+            meta,
+        ));
     };
     let mut at = start;
     let event = if rng.f64() < 0.4 {
@@ -75,7 +89,15 @@ pub(super) fn story(
         start = at + rng.i64(10..300);
     }
     begun = start.max(at) + rng.i64(30..1_500);
-    say(begun, "INCIDENT_STARTED", start, level, "STARTED", begun, ended);
+    say(
+        begun,
+        "INCIDENT_STARTED",
+        start,
+        level,
+        "STARTED",
+        begun,
+        ended,
+    );
     ended = begun + rng.i64(120..2_400);
     let (event, status) = match rng.f64() {
         0.0..0.9 => ("INCIDENT_COMPLETED", "COMPLETED"),

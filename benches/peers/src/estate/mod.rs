@@ -91,7 +91,9 @@ impl Building {
     }
 
     fn rng(&self, size: Size, salt: u64) -> Rng {
-        Rng::with_seed(size.seed ^ (self.number as u64 + 1).wrapping_mul(0x9e37_79b9) ^ (salt << 48))
+        Rng::with_seed(
+            size.seed ^ (self.number as u64 + 1).wrapping_mul(0x9e37_79b9) ^ (salt << 48),
+        )
     }
 
     /// What Matrix sends of it, in order of time: its zones, then its incidents, in batches of `batch` events.
@@ -125,7 +127,10 @@ impl Building {
             .map(|number| {
                 // Two in five were made for an incident.
                 let made_for = (rng.f64() < 0.4)
-                    .then(|| rng.choice(&incidents).map(|story| (story.task_id.as_str(), story.start)))
+                    .then(|| {
+                        rng.choice(&incidents)
+                            .map(|story| (story.task_id.as_str(), story.start))
+                    })
                     .flatten();
                 task::story(&mut rng, self, number, made_for)
             })

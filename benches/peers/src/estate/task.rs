@@ -9,7 +9,12 @@ use super::{Building, guid, incident, moment, pick};
 use crate::call::{Call, Operation};
 
 const LONG: usize = 167;
-const SUPPLIERS: [&str; 4] = ["Brightwork Ltd", "Cleanline", "Fixwell Services", "Nordic Lifts"];
+const SUPPLIERS: [&str; 4] = [
+    "Brightwork Ltd",
+    "Cleanline",
+    "Fixwell Services",
+    "Nordic Lifts",
+];
 const NOTES: [&str; 4] = [
     "The technician will be on site today",
     "Parts were ordered and come on Thursday",
@@ -40,14 +45,20 @@ pub(super) fn story(
     let mut acts = if is_long { long() } else { short(rng) };
     // The first status is attendance, the last one an end for nine in ten.
     rng.shuffle(&mut acts);
-    let last = acts.iter().rposition(|act| *act == Operation::StatusChanged);
+    let last = acts
+        .iter()
+        .rposition(|act| *act == Operation::StatusChanged);
     let mut is_attended = false;
     for (place, act) in acts.iter().enumerate() {
         at += TimeDelta::seconds(rng.i64(60..if is_long { 7_200 } else { 20_000 }));
         let body = match act {
             Operation::StatusChanged => {
                 let status = if Some(place) == last && rng.f64() < 0.9 {
-                    if rng.f64() < 0.95 { "Completed" } else { "Cancelled" }
+                    if rng.f64() < 0.95 {
+                        "Completed"
+                    } else {
+                        "Cancelled"
+                    }
                 } else if is_attended {
                     pick(rng, &["On Hold", "Attended", "In Progress"])
                 } else {
@@ -116,7 +127,9 @@ fn created(
 
 fn status_changed(rng: &mut Rng, task: &Value, status: &str, at: DateTime<Utc>) -> Value {
     let compliance = match status {
-        "Attended" => json!([{ "Name": "TC_TrainedAndCompetent", "Answer": true }, { "Name": "TC_SafetyBadgeNumber", "Answer": format!("ABC-{}", rng.u32(100..1_000)) }]),
+        "Attended" => {
+            json!([{ "Name": "TC_TrainedAndCompetent", "Answer": true }, { "Name": "TC_SafetyBadgeNumber", "Answer": format!("ABC-{}", rng.u32(100..1_000)) }])
+        }
         _ => Value::Null,
     };
     let note = (rng.f64() < 0.5).then(|| pick(rng, &NOTES));

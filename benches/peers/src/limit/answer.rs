@@ -31,9 +31,11 @@ pub fn incident(json: &mut Json, row: &Incident) {
     json.raw(",\"state\":").text(row.state);
     json.raw(",\"reportedAt\":").moment(row.reported_at);
     json.raw(",\"dueAt\":").maybe_moment(row.due_at);
-    json.raw(",\"escalationLevel\":").number(row.escalation_level);
+    json.raw(",\"escalationLevel\":")
+        .number(row.escalation_level);
     zone(json.raw(",\"zone\":"), row.zone);
-    json.raw(",\"building\":{\"id\":").id("Building", row.building.0);
+    json.raw(",\"building\":{\"id\":")
+        .id("Building", row.building.0);
     json.raw(",\"name\":").text(row.building.1).raw("}}");
 }
 
@@ -72,7 +74,9 @@ pub fn task(row: &Task) -> String {
     json.raw(",\"supplier\":").maybe(row.supplier);
     json.raw(",\"description\":").maybe(row.description);
     json.raw(",\"reportedAt\":").moment(row.reported_at);
-    json.raw(",\"chaseCount\":").number(row.chase_count).raw("}}}");
+    json.raw(",\"chaseCount\":")
+        .number(row.chase_count)
+        .raw("}}}");
     json.0
 }
 
@@ -113,7 +117,8 @@ pub fn activity(json: &mut Json, row: &Activity) {
     for word in row.kind.split('_') {
         let (first, rest) = word.split_at(1);
         json.raw(first);
-        rest.chars().for_each(|letter| json.0.push(letter.to_ascii_lowercase()));
+        rest.chars()
+            .for_each(|letter| json.0.push(letter.to_ascii_lowercase()));
     }
     json.raw("\",\"id\":").id("Activity", row.id);
     json.raw(",\"kind\":").text(row.kind);
@@ -121,7 +126,8 @@ pub fn activity(json: &mut Json, row: &Activity) {
     json.raw(",\"recordedAt\":").moment(row.recorded_at);
     json.raw(",\"late\":").bool(row.late);
     if let Some((id, status, note)) = row.status_change {
-        json.raw(",\"statusChange\":{\"id\":").id("StatusChange", id);
+        json.raw(",\"statusChange\":{\"id\":")
+            .id("StatusChange", id);
         json.raw(",\"status\":").text(status);
         json.raw(",\"note\":").maybe(note).raw("}");
     }
@@ -157,10 +163,17 @@ pub struct Length {
 pub fn month(json: &mut Json, start: &str, row: &Month) {
     json.comma().raw("{\"start\":").text(start);
     json.raw(",\"reported\":{\"count\":").number(row.reported);
-    json.raw("},\"completed\":{\"count\":").number(row.completed);
+    json.raw("},\"completed\":{\"count\":")
+        .number(row.completed);
     json.raw("},\"open\":{\"count\":").number(row.open).raw("}");
-    for (name, length) in [("responseSeconds", &row.response), ("resolutionSeconds", &row.resolution)] {
-        json.raw(",\"").raw(name).raw("\":{\"count\":").number(length.count);
+    for (name, length) in [
+        ("responseSeconds", &row.response),
+        ("resolutionSeconds", &row.resolution),
+    ] {
+        json.raw(",\"")
+            .raw(name)
+            .raw("\":{\"count\":")
+            .number(length.count);
         json.raw(",\"average\":");
         match length.count {
             0 => json.raw("null"),

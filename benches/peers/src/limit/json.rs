@@ -42,7 +42,10 @@ impl Json {
     /// A string, escaped.
     pub fn text(&mut self, text: &str) -> &mut Self {
         self.0.push('"');
-        if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        if text
+            .bytes()
+            .any(|byte| byte < b' ' || byte == b'"' || byte == b'\\')
+        {
             for letter in text.chars() {
                 match letter {
                     '"' => self.0.push_str("\\\""),
@@ -148,7 +151,8 @@ impl Json {
     fn digits(&mut self, number: i64, width: u32) {
         for place in (0..width).rev() {
             let digit = number / 10_i64.pow(place) % 10;
-            self.0.push(char::from(b'0' + u8::try_from(digit).unwrap_or_default()));
+            self.0
+                .push(char::from(b'0' + u8::try_from(digit).unwrap_or_default()));
         }
     }
 

@@ -85,7 +85,9 @@ type Answered = Result<Response, (StatusCode, String)>;
 
 fn answered(answer: anyhow::Result<String>) -> Answered {
     match answer {
-        Ok(body) => Ok(([(CONTENT_TYPE, "application/graphql-response+json")], body).into_response()),
+        Ok(body) => {
+            Ok(([(CONTENT_TYPE, "application/graphql-response+json")], body).into_response())
+        }
         Err(error) => Err((StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}"))),
     }
 }

@@ -15,10 +15,12 @@ use crate::estate::{YEAR_END, YEAR_START};
 
 const CONNECTIONS: usize = 8;
 
-const TASK: &str = "SELECT id, reference, status, status_at, supplier, description, reported_at, chase_count
+const TASK: &str =
+    "SELECT id, reference, status, status_at, supplier, description, reported_at, chase_count
     FROM task WHERE id = $1";
 
-const BUILDINGS: &str = "SELECT id, name FROM building WHERE (name, id) > ($1, $2) ORDER BY name, id LIMIT 20";
+const BUILDINGS: &str =
+    "SELECT id, name FROM building WHERE (name, id) > ($1, $2) ORDER BY name, id LIMIT 20";
 
 const ZONES: &str = "SELECT b.id, z.id, z.name
     FROM (SELECT id, name FROM building WHERE (name, id) > ($1, $2) ORDER BY name, id LIMIT 20) b
@@ -179,7 +181,11 @@ impl Pool {
         Ok(json.0)
     }
 
-    pub async fn incidents(&self, after: Option<(i64, Uuid)>, mark: &str) -> anyhow::Result<String> {
+    pub async fn incidents(
+        &self,
+        after: Option<(i64, Uuid)>,
+        mark: &str,
+    ) -> anyhow::Result<String> {
         let on = self.one()?;
         let rows = match after {
             None => on.client.query(&on.incidents, &[]).await?,
@@ -206,7 +212,8 @@ impl Pool {
             };
             answer::incident(&mut json, &row);
         }
-        json.raw("],\"pageInfo\":{\"hasNextPage\":").bool(rows.len() > 100);
+        json.raw("],\"pageInfo\":{\"hasNextPage\":")
+            .bool(rows.len() > 100);
         json.raw(",\"endCursor\":");
         match rows.iter().take(100).last() {
             Some(row) => {
@@ -248,19 +255,27 @@ impl Pool {
     pub async fn statistics(&self, id: Uuid) -> anyhow::Result<String> {
         let on = self.one()?;
         let building: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&id];
-        let during: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&id, &self.year.0, &self.year.1];
+        let during: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+            [&id, &self.year.0, &self.year.1];
         let (name, rows) = tokio::try_join!(
             on.client.query_one(&on.building, &building),
             on.client.query(&on.months, &during),
         )?;
         let mut json = Json::new("{\"data\":{\"building\":{\"id\":");
-        json.id("Building", id).raw(",\"name\":").text(name.try_get(0)?);
+        json.id("Building", id)
+            .raw(",\"name\":")
+            .text(name.try_get(0)?);
         json.raw(",\"statistics\":{\"incidents\":{\"buckets\":[");
         let mut rows = rows.iter().peekable();
         let mut start = String::new();
         for month in 0..12 {
             start.clear();
-            write!(start, "{}-{:02}-01", 2025 + (month + 9) / 12, (month + 9) % 12 + 1)?;
+            write!(
+                start,
+                "{}-{:02}-01",
+                2025 + (month + 9) / 12,
+                (month + 9) % 12 + 1
+            )?;
             let row = rows.next_if(|row| row.try_get(0).is_ok_and(|found: &str| found == start));
             start.push_str("T00:00:00+00:00");
             let numbers = row.map(numbers).transpose()?.unwrap_or_default();
@@ -275,7 +290,9 @@ fn numbers(row: &Row) -> anyhow::Result<Month> {
     let length = |first: usize| {
         anyhow::Ok(Length {
             count: row.try_get(first)?,
-            sum: row.try_get::<_, Option<i64>>(first + 1)?.unwrap_or_default(),
+            sum: row
+                .try_get::<_, Option<i64>>(first + 1)?
+                .unwrap_or_default(),
             median: row.try_get(first + 2)?,
             p90: row.try_get(first + 3)?,
         })

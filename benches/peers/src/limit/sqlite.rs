@@ -14,7 +14,8 @@ use crate::estate::{YEAR_END, YEAR_START};
 
 const FILES: usize = 8;
 
-const TASK: &str = "SELECT reference, status, status_at, supplier, description, reported_at, chase_count
+const TASK: &str =
+    "SELECT reference, status, status_at, supplier, description, reported_at, chase_count
     FROM task WHERE id = ?1";
 
 const BUILDINGS: &str =
@@ -90,7 +91,9 @@ impl Files {
             let file = idle.lock().map_err(broken)?.pop();
             let file = file.context("no file")?;
             let answered = answer(&file);
-            idle.lock().map_err(|_| anyhow!("a reader failed"))?.push(file);
+            idle.lock()
+                .map_err(|_| anyhow!("a reader failed"))?
+                .push(file);
             answered
         };
         tokio::task::spawn_blocking(answer).await?
@@ -191,7 +194,8 @@ impl File {
             };
             answer::incident(&mut json, &row);
         }
-        json.raw("],\"pageInfo\":{\"hasNextPage\":").bool(count > 100);
+        json.raw("],\"pageInfo\":{\"hasNextPage\":")
+            .bool(count > 100);
         json.raw(",\"endCursor\":");
         match last {
             Some((at, id)) => json.cursor(mark, at, id),
@@ -241,7 +245,8 @@ impl File {
         months.resize_with(12, Default::default);
         let mut statement = self.0.prepare_cached(MONTHS)?;
         let text_of = |time: &str| time.replace('Z', "+00:00");
-        let mut rows = statement.query(params![key(&id), text_of(YEAR_START), text_of(YEAR_END)])?;
+        let mut rows =
+            statement.query(params![key(&id), text_of(YEAR_START), text_of(YEAR_END)])?;
         while let Some(row) = rows.next()? {
             let month = word(row, 0)?;
             let (year, number) = month.split_once('-').context("a month")?;

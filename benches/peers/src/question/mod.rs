@@ -75,29 +75,32 @@ pub enum Peer {
 
 impl Question {
     /// The requests that ask it of `peer`, one for each subject in turn; none where the peer cannot be asked it.
-    pub fn requests(&self, peer: Peer, subjects: &Subjects) -> Vec<Vec<u8>> {
+    pub fn requests(&self, peer: Peer, port: u16, subjects: &Subjects) -> Vec<Vec<u8>> {
         match peer {
-            Peer::Caretaker => self.graphql(self.caretaker, subjects.caretaker(self.name)),
+            Peer::Caretaker => self.graphql(port, self.caretaker, subjects.caretaker(self.name)),
             Peer::PostGraphile => match self.postgraphile {
-                Some(document) => self.graphql(document, subjects.postgraphile(self.name)),
+                Some(document) => self.graphql(port, document, subjects.postgraphile(self.name)),
                 None => Vec::new(),
             },
             Peer::Limit => subjects
                 .limit(self.name)
                 .into_iter()
-                .map(|path| wire::request("GET", &path, &[], ""))
+                .map(|path| wire::request(port, "GET", &path, &[], ""))
                 .collect(),
         }
     }
 
-    fn graphql(&self, document: &str, variables: Vec<Value>) -> Vec<Vec<u8>> {
+    fn graphql(&self, port: u16, document: &str, variables: Vec<Value>) -> Vec<Vec<u8>> {
         let headers = [
             ("content-type", "application/json"),
-            ("accept", "application/graphql-response+json, application/json"),
+            (
+                "accept",
+                "application/graphql-response+json, application/json",
+            ),
         ];
         let request = |variables| {
             let body = json!({ "query": document, "variables": variables }).to_string();
-            wire::request("POST", "/graphql", &headers, &body)
+            wire::request(port, "POST", "/graphql", &headers, &body)
         };
         variables.into_iter().map(request).collect()
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Peer, QUESTIONS, global};
 use crate::estate::{YEAR_END, YEAR_START};
-use crate::place::{DATABASE, Place};
+use crate::place::Place;
 use crate::wire::{self, Connection};
 
 const TASKS: &str = "SELECT id FROM task WHERE source = 'URGENT' ORDER BY id LIMIT 300";
@@ -55,9 +55,11 @@ impl Subjects {
         };
         for (peer, port) in peers {
             let edges = match peer {
-                Peer::Caretaker => "{ list: buildings(first: 50) { edges { cursor node { name } } } }",
+                Peer::Caretaker => {
+                    "{ list: buildings(first: 50) { edges { cursor node { name } } } }"
+                }
                 Peer::PostGraphile => {
-                    "{ list: allBuildings(first: 50, orderBy: [NAME_ASC, ID_ASC]) { edges { cursor node { name } } } }"
+                    "{ list: allBuildings(first: 50, orderBy: [NAME_ASC, ROW_ID_ASC]) { edges { cursor node { name } } } }"
                 }
                 Peer::Limit => continue,
             };
@@ -75,10 +77,12 @@ impl Subjects {
                 second: Value::Null,
             };
             subjects.pages.push((*peer, pages.clone()));
-            let first = QUESTIONS[2].requests(*peer, &subjects);
+            let first = QUESTIONS[2].requests(*peer, *port, &subjects);
             let told = ask(*port, first.first().context("no question")?).await?;
             let told: Value = serde_json::from_slice(&told)?;
-            let list = told["data"].as_object().and_then(|data| data.values().next());
+            let list = told["data"]
+                .as_object()
+                .and_then(|data| data.values().next());
             let cursor = list.map(|list| list["pageInfo"]["endCursor"].clone());
             pages.second = cursor.with_context(|| told.to_string())?;
             if *peer == Peer::Caretaker {
@@ -93,7 +97,9 @@ impl Subjects {
     /// The limit makes cursors too: it has to know the mark.
     fn read(&mut self, cursor: &str) -> anyhow::Result<()> {
         let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor)?)?;
-        let content = plain.strip_prefix("c1:").context("another kind of cursor")?;
+        let content = plain
+            .strip_prefix("c1:")
+            .context("another kind of cursor")?;
         let content: Value = serde_json::from_str(content)?;
         self.mark = content[0].as_str().context("a mark")?.to_owned();
         let id = content[1][1]["u"].as_str().context("an id")?;
@@ -157,13 +163,23 @@ impl Subjects {
 }
 
 fn after(cursors: &[Value]) -> Vec<Value> {
-    cursors.iter().map(|cursor| json!({ "after": cursor })).collect()
+    cursors
+        .iter()
+        .map(|cursor| json!({ "after": cursor }))
+        .collect()
 }
 
 async fn ids(place: &Place, statement: &str) -> anyhow::Result<Vec<Uuid>> {
     if let Some(postgres) = &place.postgres {
-        let rows = postgres.connect(DATABASE).await?.query(statement, &[]).await?;
-        return Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?);
+        let rows = postgres
+            .connect(&place.database)
+            .await?
+            .query(statement, &[])
+            .await?;
+        return Ok(rows
+            .iter()
+            .map(|row| row.try_get(0))
+            .collect::<Result<_, _>>()?);
     }
     let file = rusqlite::Connection::open(place.file())?;
     let mut statement = file.prepare(statement)?;
@@ -187,8 +203,11 @@ async fn graphql(port: u16, document: &str) -> anyhow::Result<Value> {
     let body = json!({ "query": document }).to_string();
     let headers = [
         ("content-type", "application/json"),
-        ("accept", "application/graphql-response+json, application/json"),
+        (
+            "accept",
+            "application/graphql-response+json, application/json",
+        ),
     ];
-    let request = wire::request("POST", "/graphql", &headers, &body);
+    let request = wire::request(port, "POST", "/graphql", &headers, &body);
     Ok(serde_json::from_slice(&ask(port, &request).await?)?)
 }
