@@ -59,6 +59,8 @@ impl Guarded {
             .envs(start.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // The shell tells of signals, the server writes to its log.
+            .stderr(Stdio::null())
             // Ctrl-C goes to the whole foreground group and would end the guard before its work.
             .process_group(0);
         if let Some((uid, gid)) = start.user {

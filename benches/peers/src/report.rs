@@ -93,7 +93,7 @@ pub fn growth(out: &Path, steps: &[Step]) -> anyhow::Result<()> {
     for (incidents, _) in steps {
         write!(text, " {incidents} |")?;
     }
-    text.push_str(" last : 100,000 |\n|---|---|---|");
+    text.push_str(" last : whole estate |\n|---|---|---|");
     text.push_str(&"---|".repeat(steps.len() + 1));
     let mut lines = Vec::new();
     let keys = steps.first().map(|(_, measured)| keys(measured));

@@ -6,7 +6,6 @@ use anyhow::ensure;
 use tokio::task::JoinSet;
 
 use super::Taking;
-use crate::caretaker::Caretaker;
 use crate::cpu;
 use crate::estate::{self, Size};
 use crate::load;
@@ -14,13 +13,12 @@ use crate::wire::Connection;
 
 /// Events a second, milliseconds of the 99th percentile, milliseconds of CPU for each event.
 pub(super) async fn run(
-    server: &Caretaker,
+    (port, pid): (u16, u32),
     database: Option<u32>,
     size: Size,
     per_call: usize,
     taking: &Taking,
 ) -> anyhow::Result<(f64, Option<f64>, f64)> {
-    let port = server.port;
     let mut lanes = Vec::new();
     for building in estate::buildings(size) {
         let mut calls = building.matrix_calls(size, per_call);
@@ -28,7 +26,7 @@ pub(super) async fn run(
         calls.drain(..size.zones.div_ceil(per_call).min(calls.len()));
         lanes.push((Connection::open(port).await?, calls));
     }
-    let used = || anyhow::Ok(cpu::seconds(server.pid())? + database.map_or(Ok(0.0), cpu::seconds)?);
+    let used = || anyhow::Ok(cpu::seconds(pid)? + database.map_or(Ok(0.0), cpu::seconds)?);
     let before = used()?;
     let begun = Instant::now();
     let end = begun + Duration::from_secs(taking.seconds);

@@ -4,6 +4,7 @@
 mod bound;
 mod clients;
 mod pgbench;
+mod stock;
 
 use std::path::Path;
 
@@ -36,6 +37,10 @@ pub enum Taker {
     Caretaker,
     /// caretaker on SQLite.
     CaretakerSqlite,
+    /// A transaction for each call through SeaORM, on PostgreSQL.
+    Stock,
+    /// The same on SQLite.
+    StockSqlite,
     /// pgbench with the same statements, a transaction for each event.
     Pgbench,
     /// COPY of the rows that caretaker made.
@@ -102,12 +107,22 @@ pub async fn measure(
                 });
             };
             if only != Some(Engine::Sqlite) {
+                let database = Some(postgres.pid());
                 let url = fresh(&postgres, "taken").await?;
                 let (server, seen) = start(program, &folder, Some(&url), size).await?;
-                let run =
-                    clients::run(&server, Some(postgres.pid()), size, per_call, taking).await?;
+                let asked = (server.port, server.pid());
+                let run = clients::run(asked, database, size, per_call, taking).await?;
                 drop(server);
                 tell(Taker::Caretaker, run);
+
+                let bare = fresh(&postgres, "bare").await?;
+                drop(start(program, &folder, Some(&bare), size).await?);
+                let (server, port) = stock::start(&bare, &url, &folder)?;
+                let asked = (port, server.pid);
+                let run = clients::run(asked, database, size, per_call, taking).await?;
+                drop(server);
+                tell(Taker::Stock, run);
+
                 let bare = fresh(&postgres, "bare").await?;
                 drop(start(program, &folder, Some(&bare), size).await?);
                 if per_call == 1 {
@@ -120,13 +135,24 @@ pub async fn measure(
                 }
             }
             if only != Some(Engine::Postgres) {
-                let own = folder.join("sqlite");
-                if own.exists() {
-                    std::fs::remove_dir_all(&own)?;
+                let [own, bare] = ["sqlite", "sqlite-stock"].map(|name| folder.join(name));
+                for folder in [&own, &bare] {
+                    if folder.exists() {
+                        std::fs::remove_dir_all(folder)?;
+                    }
                 }
                 let (server, _) = start(program, &own, None, size).await?;
-                let run = clients::run(&server, None, size, per_call, taking).await?;
+                let asked = (server.port, server.pid());
+                let run = clients::run(asked, None, size, per_call, taking).await?;
+                drop(server);
                 tell(Taker::CaretakerSqlite, run);
+
+                drop(start(program, &bare, None, size).await?);
+                let [own, file] = [&own, &bare]
+                    .map(|folder| format!("sqlite://{}/caretaker/caretaker.db", folder.display()));
+                let (server, port) = stock::start(&file, &own, &folder)?;
+                let run = clients::run((port, server.pid), None, size, per_call, taking).await?;
+                tell(Taker::StockSqlite, run);
             }
         }
     }

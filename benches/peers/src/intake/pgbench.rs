@@ -25,7 +25,11 @@ const WRITES: [(&str, &str, &[&str]); 7] = [
         &["delivery_id"],
     ),
     ("incident", "true", &["id", "code", "task_id"]),
-    ("task", "kind = 'INCIDENT_WORK'", &["id", "identifier"]),
+    (
+        "task",
+        "kind = 'INCIDENT_WORK'",
+        &["id", "identifier", "incident_id"],
+    ),
     (
         "activity",
         "kind = 'INCIDENT_REPORTED'",

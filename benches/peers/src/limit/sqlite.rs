@@ -166,7 +166,7 @@ impl File {
             }
         };
         let mut json = Json::new("{\"data\":{\"incidents\":{\"nodes\":[");
-        let (mut count, mut last) = (0, None);
+        let (mut count, mut last_at, mut last_id) = (0, String::new(), Uuid::nil());
         while let Some(row) = rows.next()? {
             count += 1;
             if count > 100 {
@@ -174,10 +174,9 @@ impl File {
             }
             let id = uuid(row, 0)?.context("an id")?;
             let reported_at = word(row, 7)?;
-            if count == 100 {
-                let at: DateTime<Utc> = reported_at.parse()?;
-                last = Some((at.timestamp_micros(), id));
-            }
+            last_at.clear();
+            last_at.push_str(reported_at);
+            last_id = id;
             let row = Incident {
                 id,
                 code: word(row, 1)?,
@@ -197,10 +196,12 @@ impl File {
         json.raw("],\"pageInfo\":{\"hasNextPage\":")
             .bool(count > 100);
         json.raw(",\"endCursor\":");
-        match last {
-            Some((at, id)) => json.cursor(mark, at, id),
-            None => json.raw("null"),
-        };
+        if count == 0 {
+            json.raw("null");
+        } else {
+            let at: DateTime<Utc> = last_at.parse()?;
+            json.cursor(mark, at.timestamp_micros(), last_id);
+        }
         json.raw("}}}}");
         Ok(json.0)
     }
