@@ -118,28 +118,28 @@ async fn script(client: &Client) -> anyhow::Result<String> {
                 &[table],
             )
             .await?;
-        let (mut names, mut values) = (Vec::new(), Vec::new());
+        // All of one row: its columns have to fit each other.
+        let (mut names, mut taken) = (Vec::new(), Vec::new());
         for column in &columns {
-            let (name, kind): (String, String) = (column.try_get(0)?, column.try_get(1)?);
-            let value = if own.contains(&name.as_str()) {
-                if kind == "uuid" {
-                    id.clone()
-                } else {
-                    format!("{id}::text")
-                }
-            } else {
-                // The places of the other database have the same ids.
-                let sql = format!(
-                    "SELECT quote_nullable({name}::text) FROM {table} t WHERE {example} LIMIT 1"
-                );
-                client
-                    .query_one(&sql, &[])
-                    .await
-                    .context(*table)?
-                    .try_get(0)?
-            };
+            let name: String = column.try_get(0)?;
+            taken.push(format!("quote_nullable({name}::text)"));
             names.push(name);
-            values.push(value);
+        }
+        let taken = taken.join(", ");
+        let sql = format!("SELECT {taken} FROM {table} t WHERE {example} LIMIT 1");
+        let row = client.query_one(&sql, &[]).await.context(*table)?;
+        let mut values = Vec::new();
+        for (place, column) in columns.iter().enumerate() {
+            let kind: String = column.try_get(1)?;
+            let is_own = names
+                .get(place)
+                .is_some_and(|name| own.contains(&name.as_str()));
+            values.push(match is_own {
+                true if kind == "uuid" => id.clone(),
+                true => format!("{id}::text"),
+                // The places of the other database have the same ids.
+                false => row.try_get(place)?,
+            });
         }
         let (names, values) = (names.join(", "), values.join(", "));
         writeln!(script, "INSERT INTO {table} ({names}) VALUES ({values});")?;

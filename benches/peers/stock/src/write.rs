@@ -1,11 +1,11 @@
 //! One call in one transaction.
 
 use anyhow::Context;
+use chrono::{DateTime, Utc};
 use entity::{
     ActivityId, DeliveryId, IncidentId, TaskId, activity, delivery, delivery_body, incident,
     search, task, zone,
 };
-use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::NotSet;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait,
