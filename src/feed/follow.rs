@@ -96,7 +96,9 @@ pub async fn follow(
         }
         if follow.until.is_some_and(|until| until < last) {
             // Ahead of its own end: that it is there is all that can be told.
-            yield Event::Heartbeat(last);
+            if follow.after.is_some() {
+                yield Event::Heartbeat(last);
+            }
             return;
         }
         loop {

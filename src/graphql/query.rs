@@ -20,7 +20,7 @@ use super::object::{
 };
 use super::plan::{Loader, Noun};
 use super::selection::Selected;
-use super::slot::{self, Fetched};
+use super::slot::{self, Fetched, Roots};
 use crate::domain::filter::{Filter, Test};
 use crate::domain::refusal::Refusals;
 use crate::domain::{read, status_type};
@@ -136,7 +136,11 @@ impl ComplexObject for Query {
         let written = async {
             let loader = Loader::of(context)?;
             let here = Selected::here(context);
-            slot::write(&fetch(&loader, &here).await?, &here)
+            let fetched = async { slot::write(&fetch(&loader, &here).await?, &here) };
+            match context.data_opt::<Roots>() {
+                Some(roots) => roots.get(here.place(), fetched).await,
+                None => fetched.await,
+            }
         };
         match written.await {
             Ok(value) => Ok(Some(value)),

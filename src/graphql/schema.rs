@@ -18,6 +18,7 @@ use super::plan::Now;
 use super::query::Query;
 use super::response::{order, propagate, refusal};
 use super::shared::Questions;
+use super::slot::Roots;
 use super::subscription::Subscription;
 use super::variables;
 use crate::domain::operator::Operator;
@@ -246,7 +247,8 @@ impl Schema {
         };
         let asked = Asked::of(&request);
         let roots = limits::roots::keys(&mut request);
-        let mut response = self.inner.execute(request.data(viewer)).await;
+        let request = request.data(viewer).data(Roots::default());
+        let mut response = self.inner.execute(request).await;
         order(&mut response, &roots);
         with_usage(self.reworded(response, asked).await, told)
     }
@@ -389,11 +391,11 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         )
 }
 
-/// Holds the documents of a manifest, if there is one, against the schema, and their statistics against the limits.
+/// Holds the documents of a manifest, if there is one, against the schema.
 ///
 /// # Errors
 /// Which document would be refused whatever its variables are, and why.
-pub async fn prove(documents: &Documents, limits: &Limits) -> Result<(), String> {
+pub async fn prove(documents: &Documents) -> Result<(), String> {
     let schema = builder()
         .extension(Measuring)
         .limit_recursive_depth(limits::LEVELS)
@@ -401,8 +403,6 @@ pub async fn prove(documents: &Documents, limits: &Limits) -> Result<(), String>
     for (id, document) in documents.trusted_ones() {
         let wrong = |why: &str| format!("the document `{id}`: {why}");
         let mut request = Request::new(document);
-        limits::bucket::check(&mut request, limits.buckets, Utc::now())
-            .map_err(|fault| wrong(&fault.message))?;
         // All operations are validated, whichever is named.
         let parsed = request
             .parsed_query()

@@ -1,6 +1,8 @@
 //! Looking ahead: what a request selects below a field, with fragments opened, type conditions obeyed and everything
 //! under one response key merged.
 
+use std::sync::Arc;
+
 use async_graphql::parser::types::{Field, OperationType, Selection as Item, SelectionSet};
 use async_graphql::{Context, InputType, Name, Value};
 
@@ -13,7 +15,16 @@ pub struct Selection<'a> {
     sets: Vec<&'a SelectionSet>,
 }
 
-/// One response key of a selection.
+/// Where in a selection a value belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The response key.
+    pub(super) key: Name,
+    field: Name,
+    arguments: Option<Arc<str>>,
+}
+
+/// One field of a selection, as often as it stands there under the same response key with the same arguments.
 #[derive(Clone)]
 pub(super) struct Selected<'a> {
     context: &'a Context<'a>,
@@ -28,11 +39,10 @@ impl<'a> Selected<'a> {
             context,
             sets: vec![&operation.selection_set.node],
         };
-        let key = &context.item.node.response_key().node;
         let root = root_of(context, operation.ty);
         let mut fields = all.on(root).into_iter();
         fields
-            .find(|selected| selected.key() == *key)
+            .find(|selected| selected.is_asked_by(&context.item.node))
             .unwrap_or_else(|| Self {
                 context,
                 fields: vec![&context.item.node],
@@ -45,10 +55,45 @@ impl<'a> Selected<'a> {
     }
 
     /// The key in the response: the alias, else the name.
-    pub(super) fn key(&self) -> Name {
+    fn key(&self) -> Name {
         self.fields
             .first()
             .map_or_else(|| Name::new(""), |field| field.response_key().node.clone())
+    }
+
+    /// What tells it from all that is selected beside it. A response key alone does not where a list is asked for twice:
+    /// below `nodes` and below `edges { node }` it may stand for two fields.
+    pub(super) fn place(&self) -> Place {
+        let arguments = self.fields.first().map(|field| field.arguments.as_slice());
+        let arguments = arguments.filter(|arguments| !arguments.is_empty());
+        Place {
+            key: self.key(),
+            field: self
+                .fields
+                .first()
+                .map_or_else(|| Name::new(""), |field| field.name.node.clone()),
+            arguments: arguments.map(|arguments| {
+                let mut written: Vec<String> = arguments
+                    .iter()
+                    .map(|(name, value)| format!("{}:{}", name.node, value.node))
+                    .collect();
+                written.sort_unstable();
+                written.join(",").into()
+            }),
+        }
+    }
+
+    /// Whether `field` asks the same under the same key.
+    fn is_asked_by(&self, field: &Field) -> bool {
+        self.fields.first().is_some_and(|first| {
+            first.response_key().node == field.response_key().node
+                && first.name.node == field.name.node
+                && first.arguments.len() == field.arguments.len()
+                && first.arguments.iter().all(|(name, value)| {
+                    let given = field.get_argument(&name.node);
+                    given.is_some_and(|given| given.node == value.node)
+                })
+        })
     }
 
     /// What is selected below it.
@@ -143,7 +188,8 @@ fn given_of(value: Value) -> Option<Value> {
 }
 
 impl<'a> Selection<'a> {
-    /// What is selected on an object of the type `name`, one entry for each response key, in the order of the document.
+    /// What is selected on an object of the type `name`, in the order of the document: one entry for all that asks the same
+    /// under one response key.
     pub(super) fn on(&self, name: &str) -> Vec<Selected<'a>> {
         let mut found = Vec::new();
         for set in &self.sets {
@@ -181,8 +227,10 @@ impl<'a> Selection<'a> {
         for item in &set.items {
             let (condition, below) = match &item.node {
                 Item::Field(field) => {
-                    let key = &field.node.response_key().node;
-                    match found.iter_mut().find(|known| known.key() == *key) {
+                    match found
+                        .iter_mut()
+                        .find(|known| known.is_asked_by(&field.node))
+                    {
                         Some(known) => known.fields.push(&field.node),
                         None => found.push(Selected {
                             context: self.context,

@@ -141,9 +141,9 @@ fn together(
             let asked = request.take().map_or_else(|| question.request(), |request| *request);
             let mut own = schema.alone(asked, viewer.clone(), stretch.clone());
             while let Some(told) = own.next().await {
-                let is_fault = matches!(&told, Told::Own(response, _) if response.data == Value::Null);
+                let ends = is_fault(&told);
                 yield told;
-                if is_fault {
+                if ends {
                     return;
                 }
             }
@@ -160,7 +160,10 @@ fn together(
                         let here = position.stretch(Some(stands), Some(event.seq));
                         let mut own = schema.alone(question.request(), viewer.clone(), here);
                         while let Some(told) = own.next().await {
-                            yield told;
+                            // One that cannot be given is no fault of what is followed.
+                            if !is_fault(&told) {
+                                yield told;
+                            }
                         }
                     }
                     Ok(_) => {}
@@ -178,4 +181,9 @@ fn together(
             yield told;
         }
     }
+}
+
+/// Whether it tells of a fault, and of nothing else.
+fn is_fault(told: &Told) -> bool {
+    matches!(told, Told::Own(response, _) if response.data == Value::Null)
 }

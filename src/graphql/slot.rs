@@ -1,17 +1,18 @@
-//! What was fetched for an object, by response key: it is written from here, and the database is asked no more.
+//! What was fetched for an object, by its place in the selection: it is written from here, and the database is asked no
+//! more.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
-use async_graphql::{
-    Context, ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
-};
+use async_graphql::{Context, ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
+
+use tokio::sync::OnceCell;
 
 use super::error::Fault;
-use super::selection::Selected;
+use super::selection::{Place, Selected};
 use super::written::{Json, Step, Written};
 
 /// A fetched value; null when there is none.
@@ -19,17 +20,17 @@ pub(super) type Fetched = Option<Arc<dyn Written>>;
 
 /// What was fetched for one object.
 #[derive(Clone, Default)]
-pub(super) struct Slots(Vec<(Name, Fetched)>);
+pub(super) struct Slots(Vec<(Place, Fetched)>);
 
 impl Slots {
-    /// Keeps a value under its response key.
-    pub(super) fn put(&mut self, key: Name, value: Fetched) {
-        self.0.push((key, value));
+    /// Keeps a value.
+    pub(super) fn put(&mut self, place: Place, value: Fetched) {
+        self.0.push((place, value));
     }
 
     /// Appends the value of a field to the answer.
     pub(super) fn write(&self, step: &Step<'_>, json: &mut Json) {
-        match self.0.iter().find(|(known, _)| *known == step.key) {
+        match self.0.iter().find(|(known, _)| *known == step.place) {
             Some((_, value)) => value.write(&step.below, json),
             None => json.fail(step.unknown()),
         }
@@ -42,6 +43,35 @@ pub(super) fn write(value: &Fetched, selected: &Selected<'_>) -> Result<Value, F
     match value {
         None => Ok(Value::Null),
         Some(value) => Ok(Value::Binary(Json::of(value, selected)?.into())),
+    }
+}
+
+/// What the root fields of an operation answer. The library runs a field as often as the operation has it; asked for once,
+/// it costs what it was priced at.
+#[derive(Default)]
+pub(super) struct Roots(Mutex<Vec<(Place, Answer)>>);
+
+type Answer = Arc<OnceCell<Result<Value, Fault>>>;
+
+impl Roots {
+    /// The answer of the root field at `place`, which `fetch` brings when it is asked for first.
+    pub(super) async fn get(
+        &self,
+        place: Place,
+        fetch: impl Future<Output = Result<Value, Fault>>,
+    ) -> Result<Value, Fault> {
+        let answer = {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            match known.iter().find(|(known, _)| *known == place) {
+                Some((_, answer)) => Arc::clone(answer),
+                None => {
+                    let answer = Answer::default();
+                    known.push((place, Arc::clone(&answer)));
+                    answer
+                }
+            }
+        };
+        answer.get_or_init(|| fetch).await.clone()
     }
 }
 

@@ -243,7 +243,7 @@ async fn step(context: &Context<'_>, event: &Event) -> Result<Answered<ActivityE
                 row.map(|row| row.as_ref().clone()).into_iter().collect();
             let objects = Activity::load(&loader, rows, alias.selection()).await?;
             let activity = objects.into_iter().next();
-            slots.put(alias.key(), activity.map(|activity| activity as _));
+            slots.put(alias.place(), activity.map(|activity| activity as _));
         }
     }
     let told = ActivityEvent {

@@ -8,11 +8,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use async_graphql::Name;
 use serde::Serialize;
 
 use super::error::Fault;
-use super::selection::{Selected, Selection};
+use super::selection::{Place, Selected, Selection};
 
 /// Anything that can stand in an answer.
 pub(super) trait Written: Send + Sync {
@@ -100,8 +99,8 @@ pub(super) struct Below<'a> {
 pub(super) struct Step<'a> {
     /// The response key as JSON, with its colon.
     label: String,
-    /// The response key.
-    pub(super) key: Name,
+    /// Where what was fetched for it is kept.
+    pub(super) place: Place,
     /// The name of the field as Rust writes it.
     pub(super) field: String,
     /// What is selected below it.
@@ -121,7 +120,15 @@ impl<'a> Below<'a> {
         if let Some((_, steps)) = known.iter().find(|(known, _)| known == name) {
             return Rc::clone(steps);
         }
-        let steps: Rc<[Step<'a>]> = self.selection.on(name).iter().map(Step::of).collect();
+        let mut steps: Vec<Step<'a>> = Vec::new();
+        for selected in self.selection.on(name) {
+            let step = Step::of(&selected);
+            // Two under one key contradict each other; what the validation did not see is not answered twice.
+            if !steps.iter().any(|known| known.label == step.label) {
+                steps.push(step);
+            }
+        }
+        let steps: Rc<[Step<'a>]> = steps.into();
         known.push((name.to_owned(), Rc::clone(&steps)));
         steps
     }
@@ -129,11 +136,11 @@ impl<'a> Below<'a> {
 
 impl<'a> Step<'a> {
     fn of(selected: &Selected<'a>) -> Self {
-        let key = selected.key();
+        let place = selected.place();
         Self {
             // Response keys are names: nothing in them needs to be escaped.
-            label: format!("\"{key}\":"),
-            key,
+            label: format!("\"{}\":", place.key),
+            place,
             field: snake(selected.name()),
             below: Below::new(selected.selection()),
         }
@@ -197,7 +204,7 @@ impl Step<'_> {
     pub(super) fn unknown(&self) -> Fault {
         Fault::internal(format!(
             "the field {} was selected but not planned",
-            self.key
+            self.place.key
         ))
     }
 }

@@ -75,7 +75,7 @@ pub(super) async fn documents(config: &Config) -> anyhow::Result<Documents> {
     let limits = graphql_limits(config);
     let documents =
         Documents::trusted(&manifest, &limits).map_err(|why| anyhow!("{shown}: {why}"))?;
-    let proven = graphql::prove(&documents, &limits).await;
+    let proven = graphql::prove(&documents).await;
     proven.map_err(|why| anyhow!("{shown}: {why}"))?;
     let count = documents.trusted_count();
     tracing::info!(manifest = shown, count, "only trusted documents are run");

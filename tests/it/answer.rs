@@ -12,6 +12,7 @@ pub fn tests() -> Vec<Case> {
     on_each_engine![
         fields_come_in_the_order_asked,
         what_is_selected_twice_is_one,
+        a_list_seen_in_two_ways_shows_what_each_asks_for,
         any_text_comes_as_it_was_told,
         what_is_dear_to_read_is_there_when_it_is_asked_for,
     ]
@@ -90,6 +91,36 @@ async fn what_is_selected_twice_is_one(database: TestDatabase) -> anyhow::Result
     assert_eq!(node["code"], WORK);
     assert_eq!(node["zone"]["code"], "zone-1");
     assert!(node["zone"]["building"]["code"].is_string(), "{data}");
+    server.stop().await
+}
+
+async fn a_list_seen_in_two_ways_shows_what_each_asks_for(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    let server = TestServer::start(&database).await?;
+    told(&server, "Queue").await?;
+    let query = "{
+        a: incidents { nodes { x: name } edges { node { x: zone { code } } } }
+        b: incidents { nodes { x: code } edges { node { x: provenance { field } } } }
+        c: buildings { nodes { x: incidents(first: 1) { nodes { code } } }
+                       edges { node { x: incidents(filter: {isOpen: {eq: false}}) { nodes { code } } } } }
+        d: activities { nodes { x: id } edges { node { x: changes { field } } } }
+    }";
+    let data = server.graphql(query, json!({})).await?;
+    let (node, edge) = ("/nodes/0/x", "/edges/0/node/x");
+    let at = |root: &str, path: &str| {
+        data.pointer(&format!("/{root}{path}"))
+            .cloned()
+            .unwrap_or_default()
+    };
+    assert_eq!(at("a", node), "Queue");
+    assert_eq!(at("a", edge), json!({"code": "zone-1"}));
+    assert_eq!(at("b", node), WORK);
+    assert!(at("b", edge)[0]["field"].is_string(), "{data}");
+    assert_eq!(at("c", node), json!({"nodes": [{"code": WORK}]}));
+    assert_eq!(at("c", edge), json!({"nodes": []}));
+    assert!(at("d", node).is_string(), "{data}");
+    assert!(at("d", edge)[0]["field"].is_string(), "{data}");
     server.stop().await
 }
 

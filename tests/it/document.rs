@@ -223,12 +223,6 @@ async fn a_manifest_that_cannot_be_meant_stops_the_start(
             Some("{\"Late\": \"query A { __typename } subscription B { nope }\"}"),
             "the document `Late`: Unknown field \"nope\" on type \"Subscription\".",
         ),
-        (
-            Some(
-                "{\"Long\": \"{ taskStatistics(bucket: HOUR, period: {from: \\\"-P60D\\\"}) { from } }\"}",
-            ),
-            "the document `Long`: statistics have at most 1000 buckets",
-        ),
     ] {
         if let Some(text) = text {
             std::fs::write(&manifest, text)?;

@@ -143,7 +143,7 @@ fn data(slots: &mut [Slots], wanted: &[Wanted<'_>], rows: &[activity::Model]) {
         for index in on {
             if let (Some(slots), Some(row)) = (slots.get_mut(*index), rows.get(*index)) {
                 let data = row.data.clone().map(|data| Arc::new(Json(data.0)) as _);
-                slots.put(alias.key(), data);
+                slots.put(alias.place(), data);
             }
         }
     }

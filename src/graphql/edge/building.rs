@@ -189,7 +189,7 @@ async fn sources<'a>(
     for (slots, building) in std::iter::zip(slots, buildings) {
         let list = lists.get(building).cloned().unwrap_or_default();
         for alias in aliases {
-            slots.put(alias.key(), Some(list.clone()));
+            slots.put(alias.place(), Some(list.clone()));
         }
     }
     Ok(())

@@ -82,7 +82,7 @@ pub(super) async fn open_incidents<'a>(
             let total = found.and_then(|(_, totals)| totals.get(id).copied());
             let total = total.unwrap_or(Some(0));
             let total = total.and_then(|total| i32::try_from(total).ok());
-            slots.put(alias.key(), Some(Arc::new(total)));
+            slots.put(alias.place(), Some(Arc::new(total)));
         }
     }
     if now.is_empty() {
@@ -115,7 +115,7 @@ pub(super) async fn count<'a>(
         let total = totals.get(id).copied().unwrap_or(Some(0));
         let total = total.and_then(|total| i32::try_from(total).ok());
         for alias in aliases {
-            slots.put(alias.key(), Some(Arc::new(total)));
+            slots.put(alias.place(), Some(Arc::new(total)));
         }
     }
     Ok(())

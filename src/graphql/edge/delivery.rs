@@ -113,7 +113,7 @@ async fn bodies(
     for (slots, delivery) in std::iter::zip(slots, deliveries) {
         for alias in aliases {
             let body = bodies.get(delivery).cloned();
-            slots.put(alias.key(), body.map(|body| body as _));
+            slots.put(alias.place(), body.map(|body| body as _));
         }
     }
     Ok(())

@@ -79,7 +79,7 @@ pub(super) async fn load<'a>(
                         std::iter::zip(ids, objects).collect();
                     for (slots, key) in std::iter::zip(&mut below, &keys) {
                         let object = key.and_then(|key| objects.get(&key).cloned());
-                        slots.put(selected.key(), object.map(|object| object as _));
+                        slots.put(selected.place(), object.map(|object| object as _));
                     }
                 }
                 "delivery" => {
@@ -107,7 +107,7 @@ pub(super) async fn load<'a>(
                     ))
                 })
                 .collect();
-            slots.put(alias.key(), Some(Arc::new(list)));
+            slots.put(alias.place(), Some(Arc::new(list)));
         }
     }
     Ok(())

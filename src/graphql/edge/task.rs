@@ -228,7 +228,7 @@ fn raw(slots: &mut [Slots], aliases: &[Selected<'_>], rows: &[task::Model]) {
             Arc::new(Json(value.unwrap_or_else(|_| text.clone().into())))
         });
         for alias in aliases {
-            slots.put(alias.key(), raw.clone().map(|raw| raw as _));
+            slots.put(alias.place(), raw.clone().map(|raw| raw as _));
         }
     }
 }
@@ -271,10 +271,10 @@ async fn latest_told<'a>(
         let rows = slices.get(task).map_or(&[][..], |slice| &slice.rows);
         for alias in aliases {
             if alias.name() == "compliance" {
-                slots.put(alias.key(), Some(Arc::new(answers(rows))));
+                slots.put(alias.place(), Some(Arc::new(answers(rows))));
             } else {
                 let downtime = rows.iter().find_map(|(_, row)| AssetDowntime::told(row));
-                slots.put(alias.key(), downtime.map(|told| Arc::new(told) as _));
+                slots.put(alias.place(), downtime.map(|told| Arc::new(told) as _));
             }
         }
     }

@@ -7,7 +7,7 @@ use async_graphql::{Name, Request};
 
 use super::super::error::Fault;
 
-/// Refuses a document with a subscription of several fields. Its fragments must not go round in circles.
+/// Refuses a document with a subscription of several fields, or with a mutation that has one twice. Its fragments must not go round in circles.
 ///
 /// # Errors
 /// BAD_INPUT.
@@ -24,7 +24,42 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<(), Fault> {
             "a subscription selects one field: ask for each in an operation of its own",
         ));
     }
+    let mut operations = document.operations.iter();
+    let repeats = operations.any(|(_, operation)| {
+        let operation = &operation.node;
+        operation.ty == OperationType::Mutation
+            && !are_distinct(document, &operation.selection_set.node, &mut Vec::new())
+    });
+    if repeats {
+        // The library would do it as often as it stands there.
+        return Err(Fault::input(
+            "a mutation selects each of its fields once: what is done twice needs two response keys",
+        ));
+    }
     Ok(())
+}
+
+/// Whether no response key comes twice. Stops at the first that does, so that fragments that double cost nothing.
+fn are_distinct<'a>(
+    document: &'a ExecutableDocument,
+    set: &'a SelectionSet,
+    seen: &mut Vec<&'a Name>,
+) -> bool {
+    set.items.iter().all(|item| match &item.node {
+        Selection::Field(field) => {
+            let key = &field.node.response_key().node;
+            let is_new = !seen.contains(&key);
+            seen.push(key);
+            is_new
+        }
+        Selection::InlineFragment(fragment) => {
+            are_distinct(document, &fragment.node.selection_set.node, seen)
+        }
+        Selection::FragmentSpread(spread) => {
+            let fragment = document.fragments.get(&spread.node.fragment_name.node);
+            fragment.is_none_or(|it| are_distinct(document, &it.node.selection_set.node, seen))
+        }
+    })
 }
 
 /// The response keys of the root fields of what a request runs, in the order asked. Its document must be within the limits.
@@ -95,14 +130,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subscription_selects_one_field_however_it_is_written() {
+    fn a_subscription_selects_one_field_and_a_mutation_each_once() {
         let takes = |document: &str| check(&parse_query(document).unwrap()).is_ok();
         for one in [
             "subscription { a { b c } }",
             "subscription { ... on S { ...F } } fragment F on S { x: a { b } }",
             "subscription A { a } subscription B { b }",
             "{ a b }",
-            "mutation { a b }",
+            "mutation { a b c: a }",
             "subscription { a ...Missing }",
         ] {
             assert!(takes(one), "{one}");
@@ -113,6 +148,9 @@ mod tests {
             "subscription { a ...F } fragment F on S { b }",
             "subscription { ...F ...F } fragment F on S { a }",
             "query Q { a } subscription S { a b }",
+            "mutation { a a }",
+            "mutation { a ...F ...F } fragment F on M { b }",
+            "mutation { x: a ... on M { x: b } }",
         ] {
             assert!(!takes(several), "{several}");
         }

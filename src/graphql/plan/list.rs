@@ -274,7 +274,7 @@ impl<'a> Loader<'a> {
                 let total = totals.get(parent).copied().flatten();
                 Arc::new(connected(Vec::new(), false, false, total))
             });
-            slots.put(alias.key(), Some(page));
+            slots.put(alias.place(), Some(page));
         }
         Ok(())
     }

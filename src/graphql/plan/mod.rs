@@ -164,7 +164,7 @@ impl<'a> Loader<'a> {
             for index in on {
                 let object = key_of(index).and_then(|key| objects.get(&key).cloned());
                 if let Some(slots) = slots.get_mut(*index) {
-                    slots.put(alias.key(), object.map(|object| object as _));
+                    slots.put(alias.place(), object.map(|object| object as _));
                 }
             }
         }

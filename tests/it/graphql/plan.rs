@@ -14,6 +14,7 @@ pub fn tests() -> Vec<Case> {
         each_number_of_a_place_takes_one_statement_for_all_places,
         nested_lists_take_one_statement_for_each_relation_and_level,
         aliases_of_one_object_share_a_statement,
+        a_root_field_that_is_repeated_is_fetched_once,
         what_all_kinds_of_activities_share_is_fetched_once,
         fragments_and_skipped_fields_are_planned_as_they_run,
         each_parent_gets_its_own_first_rows,
@@ -94,6 +95,21 @@ async fn aliases_of_one_object_share_a_statement(test: TestDatabase) -> anyhow::
     let first = &data["buildings"]["nodes"][0];
     assert_eq!(first["open"]["nodes"][0]["isOpen"], true);
     assert_eq!(first["closed"]["nodes"][0]["isOpen"], false);
+    estate.close().await;
+    Ok(())
+}
+
+async fn a_root_field_that_is_repeated_is_fetched_once(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    let cheap = "incidents(first: 5) { nodes { code } } ".repeat(20);
+    let query = format!("{{ {cheap} incidents(first: 5) {{ nodes {{ zone {{ name }} }} }} }}");
+    assert_eq!(estate.statements(&query).await, 2);
+    let data = estate.data(&query).await;
+    let node = &data["incidents"]["nodes"][0];
+    assert!(
+        node["code"].is_string() && node["zone"]["name"].is_string(),
+        "{data}"
+    );
     estate.close().await;
     Ok(())
 }

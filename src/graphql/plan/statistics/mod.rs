@@ -50,13 +50,13 @@ impl<'a> Loader<'a> {
                         _ => continue,
                     };
                     for (slots, statistics) in std::iter::zip(&mut below, each) {
-                        slots.put(inner.key(), statistics);
+                        slots.put(inner.place(), statistics);
                     }
                 }
             }
             for (slots, below) in std::iter::zip(slots.iter_mut(), below) {
                 let statistics = Statistics::new(period.whole, below);
-                slots.put(alias.key(), Some(Arc::new(statistics)));
+                slots.put(alias.place(), Some(Arc::new(statistics)));
             }
         }
         Ok(())
