@@ -102,12 +102,12 @@ async fn aliases_of_one_object_share_a_statement(test: TestDatabase) -> anyhow::
 async fn a_root_field_that_is_repeated_is_fetched_once(test: TestDatabase) -> anyhow::Result<()> {
     let estate = Estate::build(&test, SMALL).await?;
     let cheap = "incidents(first: 5) { nodes { code } } ".repeat(20);
-    let query = format!("{{ {cheap} incidents(first: 5) {{ nodes {{ zone {{ name }} }} }} }}");
+    let query = format!("{{ {cheap} incidents(first: 5) {{ nodes {{ zone {{ code }} }} }} }}");
     assert_eq!(estate.statements(&query).await, 2);
     let data = estate.data(&query).await;
     let node = &data["incidents"]["nodes"][0];
     assert!(
-        node["code"].is_string() && node["zone"]["name"].is_string(),
+        node["code"].is_string() && node["zone"]["code"].is_string(),
         "{data}"
     );
     estate.close().await;
