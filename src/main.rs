@@ -19,6 +19,10 @@ use clap::{Parser, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 
+/// Answers are many small pieces for a short time, which it serves with a third of the work of the system's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// One live GraphQL API over what happens in buildings, fed by the webhooks of SmartClean Matrix and Techniche Urgent.
 #[derive(Parser)]
 #[command(name = "caretaker", version, args_conflicts_with_subcommands = true)]

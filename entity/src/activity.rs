@@ -50,6 +50,27 @@ pub struct Model {
     pub generation: i32,
 }
 
+crate::stored::stored!(
+    seq,
+    id,
+    kind,
+    occurred_at,
+    recorded_at,
+    late,
+    subject_id,
+    site_id,
+    property_id,
+    building_id,
+    zone_id,
+    incident_id,
+    task_id,
+    tenant,
+    delivery_id,
+    changes,
+    data,
+    generation,
+);
+
 /// Counts the releases that keep something of what they are told which the release before them did not. What an activity
 /// of a lesser generation speaks of is gone through again.
 pub const GENERATION: i32 = 1;

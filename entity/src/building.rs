@@ -25,6 +25,8 @@ pub struct Model {
     pub longitude: Option<f64>,
 }
 
+crate::stored::stored!(id, site_id, property_id, name, address, latitude, longitude,);
+
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

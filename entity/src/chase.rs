@@ -24,6 +24,8 @@ pub struct Model {
     pub version: Json<Version>,
 }
 
+crate::stored::stored!(id, task_id, tenant, identifier, text, chased_at, version,);
+
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

@@ -44,6 +44,26 @@ pub struct Model {
     pub received_count: i32,
 }
 
+crate::stored::stored!(
+    id,
+    source,
+    operation,
+    credential,
+    credential_position,
+    signed_at,
+    body_hash,
+    size,
+    outcome,
+    problem,
+    flags,
+    events,
+    duplicates,
+    quarantined,
+    received_at,
+    last_received_at,
+    received_count,
+);
+
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

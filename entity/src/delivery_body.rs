@@ -14,6 +14,8 @@ pub struct Model {
     pub body: Vec<u8>,
 }
 
+crate::stored::stored!(delivery_id, body,);
+
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
     Clone,
     Copy,
     Debug,
+    Default,
     PartialEq,
     Eq,
     PartialOrd,
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Source {
     /// SmartClean Matrix.
+    #[default]
     Matrix,
     /// Techniche Urgent.
     Urgent,
@@ -37,6 +39,7 @@ pub enum Source {
     Clone,
     Copy,
     Debug,
+    Default,
     PartialEq,
     Eq,
     PartialOrd,
@@ -55,6 +58,7 @@ pub enum Source {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Priority {
     /// "H"
+    #[default]
     High,
     /// "M"
     Medium,
@@ -71,6 +75,7 @@ pub enum Priority {
     Clone,
     Copy,
     Debug,
+    Default,
     PartialEq,
     Eq,
     PartialOrd,
@@ -89,6 +94,7 @@ pub enum Priority {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum WorkState {
     /// Reported; nobody has it yet.
+    #[default]
     NotAssigned,
     /// Somebody has it.
     Assigned,
@@ -109,6 +115,7 @@ pub enum WorkState {
     Clone,
     Copy,
     Debug,
+    Default,
     PartialEq,
     Eq,
     PartialOrd,
@@ -127,6 +134,7 @@ pub enum WorkState {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum TaskKind {
     /// A Matrix task of its own, such as a planned clean.
+    #[default]
     Scheduled,
     /// The work order that Matrix runs for an incident.
     IncidentWork,
@@ -139,6 +147,7 @@ pub enum TaskKind {
     Clone,
     Copy,
     Debug,
+    Default,
     PartialEq,
     Eq,
     PartialOrd,
@@ -157,6 +166,7 @@ pub enum TaskKind {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ActivityKind {
     /// INCIDENT_CREATED, INCIDENT_CREATED_OPEN, NEW_INCIDENT_CREATED_OPEN
+    #[default]
     IncidentReported,
     /// INCIDENT_ESCALATED
     IncidentEscalated,
@@ -203,6 +213,7 @@ pub enum ActivityKind {
     Clone,
     Copy,
     Debug,
+    Default,
     PartialEq,
     Eq,
     PartialOrd,
@@ -221,6 +232,7 @@ pub enum ActivityKind {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Operation {
     /// A batch of the Matrix Event Bus.
+    #[default]
     Events,
     /// Urgent "task created".
     TaskCreated,
@@ -239,6 +251,7 @@ pub enum Operation {
     Clone,
     Copy,
     Debug,
+    Default,
     PartialEq,
     Eq,
     PartialOrd,
@@ -257,6 +270,7 @@ pub enum Operation {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Outcome {
     /// All of it is in the model.
+    #[default]
     Applied,
     /// A part is in the model, the rest is quarantined.
     PartlyQuarantined,
@@ -273,6 +287,7 @@ pub enum Outcome {
     Clone,
     Copy,
     Debug,
+    Default,
     PartialEq,
     Eq,
     PartialOrd,
@@ -291,6 +306,7 @@ pub enum Outcome {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum StatusTypeName {
     /// Not dispatched yet.
+    #[default]
     New,
     /// Being dealt with.
     Open,

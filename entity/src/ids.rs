@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! typed_id {
     ($($(#[$doc:meta])* $name:ident,)+) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 

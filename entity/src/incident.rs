@@ -74,6 +74,41 @@ pub struct Model {
     pub set_by: Json<SetBy>,
 }
 
+crate::stored::stored!(
+    id,
+    site_id,
+    building_id,
+    zone_id,
+    code,
+    task_id,
+    name,
+    description,
+    kind,
+    priority,
+    priority_raw,
+    state,
+    state_raw,
+    is_open,
+    escalation_level,
+    highest_escalation_level,
+    reported_at,
+    assigned_at,
+    due_at,
+    started_at,
+    ended_at,
+    completed_at,
+    sensors,
+    sla_start_by,
+    sla_due_at,
+    sla_miss_at,
+    sla_risk_at,
+    first_ended_at,
+    last_open_at,
+    reopened_at,
+    last_activity_at,
+    set_by,
+);
+
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

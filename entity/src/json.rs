@@ -81,7 +81,7 @@ pub type SetBy = BTreeMap<String, Setter>;
 
 /// Which of several versions of one status change, note or chase a row shows: the smallest of
 /// (the credential's position in the settings, the version's own time in microseconds, the activity that told it).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Version(pub u32, pub i64, pub Uuid);
 
 /// One field that an activity changed.

@@ -22,6 +22,8 @@ pub struct Model {
     pub set_by: Json<SetBy>,
 }
 
+crate::stored::stored!(id, site_id, building_id, code, name, set_by,);
+
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

@@ -28,6 +28,7 @@ pub mod setting;
 pub mod site;
 pub mod status_change;
 pub mod status_type;
+mod stored;
 pub mod task;
 pub mod zone;
 
@@ -40,3 +41,4 @@ pub use ids::{
     PropertyId, QuarantineId, SiteId, StatusChangeId, TaskId, ZoneId,
 };
 pub use json::{Change, Json, SetBy, Setter, Version};
+pub use stored::{Cells, Stored};

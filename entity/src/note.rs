@@ -28,6 +28,18 @@ pub struct Model {
     pub version: Json<Version>,
 }
 
+crate::stored::stored!(
+    id,
+    task_id,
+    is_task_named,
+    tenant,
+    reference,
+    identifier,
+    text,
+    noted_at,
+    version,
+);
+
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

@@ -18,6 +18,8 @@ pub struct Model {
     pub name: Option<String>,
 }
 
+crate::stored::stored!(id, source, code, name,);
+
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

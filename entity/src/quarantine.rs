@@ -26,6 +26,17 @@ pub struct Model {
     pub resolved_at: Option<DateTimeUtc>,
 }
 
+crate::stored::stored!(
+    id,
+    delivery_id,
+    element,
+    path,
+    reason,
+    content,
+    quarantined_at,
+    resolved_at,
+);
+
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

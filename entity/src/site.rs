@@ -36,6 +36,22 @@ pub struct Model {
     pub set_by: Json<SetBy>,
 }
 
+crate::stored::stored!(
+    id,
+    source,
+    tenant,
+    code,
+    parent_id,
+    name,
+    address,
+    latitude,
+    longitude,
+    property_id,
+    building_id,
+    zone_id,
+    set_by,
+);
+
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

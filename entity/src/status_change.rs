@@ -42,6 +42,20 @@ pub struct Model {
     pub version: Json<Version>,
 }
 
+crate::stored::stored!(
+    id,
+    task_id,
+    tenant,
+    identifier,
+    status,
+    changed_at,
+    note,
+    compliance,
+    downtime_reason,
+    is_asset_back_up,
+    version,
+);
+
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

@@ -19,6 +19,8 @@ pub struct Model {
     pub version: i64,
 }
 
+crate::stored::stored!(tenant, status, status_type, version,);
+
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

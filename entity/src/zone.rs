@@ -36,6 +36,22 @@ pub struct Model {
     pub set_by: Json<SetBy>,
 }
 
+crate::stored::stored!(
+    id,
+    source,
+    site_id,
+    building_id,
+    level_id,
+    code,
+    name,
+    status,
+    removed_at,
+    last_cleaned_at,
+    last_cleaning_task_id,
+    open_incident_count,
+    set_by,
+);
+
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

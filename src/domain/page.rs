@@ -65,6 +65,11 @@ impl<C: ColumnTrait> Order<C> {
         Self(columns)
     }
 
+    /// Its columns.
+    pub fn columns(&self) -> impl Iterator<Item = C> {
+        self.0.iter().map(|(column, _)| *column)
+    }
+
     /// The direction of the first column.
     pub fn direction(&self) -> Direction {
         let first = self.0.first();
@@ -185,7 +190,7 @@ impl Page {
         query.limit(self.size + 1);
     }
 
-    /// The page of `rows`, which are all there are: what [`Page::apply`] and [`Page::cut`] are together.
+    /// The page of `rows`, which are all there are: what [`Page::apply`] and [`Page::sorted`] are together.
     pub fn take<M>(
         &self,
         mut rows: Vec<M>,
@@ -202,11 +207,11 @@ impl Page {
         rows.retain(|row| {
             beyond(row, &self.after, Ordering::Greater) && beyond(row, &self.before, Ordering::Less)
         });
-        self.cut(rows, order)
+        self.sorted(rows, order)
     }
 
     /// Puts the rows that [`Page::apply`] found in order and cuts the one too many.
-    pub fn cut<M>(
+    pub fn sorted<M>(
         &self,
         rows: Vec<M>,
         order: &Order<<M::Entity as EntityTrait>::Column>,
@@ -219,6 +224,19 @@ impl Page {
             .map(|row| (order.position(&row), row))
             .collect();
         rows.sort_by(|(one, _), (other, _)| order.compare(one, other));
+        self.cut(rows.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// The same where the rows come as the statement sorted them.
+    pub(super) fn listed<M>(&self, mut rows: Vec<M>) -> Slice<M> {
+        if self.from_end {
+            rows.reverse();
+        }
+        self.cut(rows)
+    }
+
+    /// Cuts the row too many from rows in order.
+    fn cut<M>(&self, mut rows: Vec<M>) -> Slice<M> {
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
         let more = rows.len() > size;
         if more && self.from_end {
@@ -244,8 +262,8 @@ impl Page {
 /// A stretch of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slice<M> {
-    /// The rows with their positions, in order.
-    pub rows: Vec<(Position, M)>,
+    /// The rows, in order.
+    pub rows: Vec<M>,
     /// Whether there is something before them, as far as this page can tell: it was continued from there.
     pub has_previous: bool,
     /// Whether there is something after them.

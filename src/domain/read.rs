@@ -2,16 +2,18 @@
 //! of each of many parents. No statement here runs once per row, and none without asking what the viewer may see.
 
 pub(super) mod keys;
+pub(super) mod statement;
+mod told;
 
 use std::collections::{HashMap, HashSet};
 
+use entity::Stored;
 use sea_orm::sea_query::{
-    Condition, Expr, ExprTrait, IntoCondition, IntoIden, JoinType, Query, SelectExpr,
-    SelectStatement,
+    Condition, Expr, ExprTrait, IntoCondition, JoinType, Query, SelectStatement,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IdenStatic,
-    Iterable, ModelTrait, PrimaryKeyToColumn, QueryFilter, QueryTrait, Select,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, Iterable, ModelTrait,
+    PrimaryKeyToColumn,
 };
 use uuid::Uuid;
 
@@ -20,55 +22,30 @@ use super::page::{Order, Page, Slice};
 use super::relation::Among;
 use super::scope::{Reach, Scope, Scoped};
 pub(super) use keys::Keys;
+use statement::rows;
+pub use told::Told;
 
 /// A count stops here: nobody waits for the exact number of a very long list.
 pub const COUNT_LIMIT: u64 = 10_000;
 
-/// Columns that are dear to read and that nobody asked for, each with the SQL that stands in its place. The rows tell
-/// nothing of them.
-pub type Spared<C> = [(C, &'static str)];
-
 /// Which rows are asked for, in which order, and what is told of them.
-#[derive(Clone, Copy, Debug)]
-pub struct List<'a, C> {
+#[derive(Debug)]
+pub struct List<'a, E: EntityTrait> {
     /// Only the rows that fulfil this.
-    pub filter: &'a Filter<C>,
+    pub filter: &'a Filter<E::Column>,
     /// Their order.
-    pub order: &'a Order<C>,
+    pub order: &'a Order<E::Column>,
     /// Which stretch of them.
     pub page: &'a Page,
-    /// What is not told of them.
-    pub spared: &'a Spared<C>,
+    /// What is told of them, beside what their order needs.
+    pub told: Told<E>,
 }
 
-/// What is told of the rows of `table`.
-pub(super) fn told<E: EntityTrait>(
-    table: impl IntoIden,
-    spared: &Spared<E::Column>,
-) -> impl Iterator<Item = SelectExpr> {
-    let table = table.into_iden();
-    E::Column::iter().map(move |column| {
-        let name = column.as_str();
-        let spared = spared.iter().find(|(spared, _)| spared.as_str() == name);
-        let told = match spared {
-            Some((_, instead)) => Expr::cust(*instead),
-            None => Expr::col((table.clone(), column)),
-        };
-        SelectExpr {
-            alias: Some(name.into_iden()),
-            ..told.into()
-        }
-    })
-}
-
-/// All rows of a table, without what is `spared`.
-fn find<E: EntityTrait>(spared: &Spared<E::Column>) -> Select<E> {
-    let mut query = E::find();
-    if !spared.is_empty() {
-        let columns = told::<E>(E::default().table_name(), spared);
-        QueryTrait::query(&mut query).clear_selects().exprs(columns);
+impl<E: Stored> List<'_, E> {
+    /// The columns that are read.
+    pub(super) fn read(&self) -> Told<E> {
+        self.told.and(self.order.columns())
     }
-    query
 }
 
 /// What of a table a viewer may see.
@@ -115,7 +92,7 @@ pub(super) fn narrowed<E: Scoped>(
 pub async fn page<E>(
     scope: &Scope,
     connection: &impl ConnectionTrait,
-    list: &List<'_, E::Column>,
+    list: &List<'_, E>,
 ) -> Result<Slice<E::Model>, DbErr>
 where
     E: Scoped,
@@ -123,24 +100,29 @@ where
 {
     let backend = connection.get_database_backend();
     let condition = asked::<E>(scope, backend, list.filter);
-    page_of::<E>(connection, condition, list.order, list.page, list.spared).await
+    page_of::<E>(connection, condition, list).await
 }
 
-/// One page of the rows for which `condition` holds.
+/// One page of the rows for which `condition` holds, whatever the filter of `list`.
 pub(super) async fn page_of<E>(
     connection: &impl ConnectionTrait,
     condition: Condition,
-    order: &Order<E::Column>,
-    page: &Page,
-    spared: &Spared<E::Column>,
+    list: &List<'_, E>,
 ) -> Result<Slice<E::Model>, DbErr>
 where
-    E: EntityTrait,
+    E: Stored,
     E::Model: ModelTrait<Entity = E>,
 {
-    let mut query = find::<E>(spared).filter(condition);
-    page.apply(QueryTrait::query(&mut query), order);
-    Ok(page.cut(query.all(connection).await?, order))
+    let told = list.read();
+    let mut query = Query::select();
+    query
+        .exprs(told.selected(E::default().table_name()))
+        .from(E::default())
+        .cond_where(condition);
+    list.page.apply(&mut query, list.order);
+    let rows = rows(connection, &query).await?;
+    let rows: Result<Vec<E::Model>, DbErr> = rows.iter().map(|row| told.row(row, 0)).collect();
+    Ok(list.page.listed(rows?))
 }
 
 /// How many rows a list has; null beyond [`COUNT_LIMIT`].
@@ -164,12 +146,12 @@ pub(super) async fn count_where<E: EntityTrait>(
     let total = Query::select()
         .expr_as(counted::<E>(condition), "total")
         .take();
-    let row = connection.query_one(&total).await?;
-    let total = row.map_or(Ok(0), |row| row.try_get::<i64>("", "total"))?;
-    Ok(capped(total))
+    let rows = rows(connection, &total).await?;
+    let total = rows.first().map(|row| row.try_get_by_index(0));
+    Ok(capped(total.transpose()?.unwrap_or_default()))
 }
 
-/// The rows whose `column` is one of `keys`.
+/// The rows whose `column` is one of `keys`, with all their columns.
 ///
 /// # Errors
 /// What the database says.
@@ -179,30 +161,33 @@ pub async fn by_keys<E: Scoped>(
     column: E::Column,
     keys: &[Uuid],
 ) -> Result<Vec<E::Model>, DbErr> {
-    by_keys_without::<E>(scope, connection, column, keys, &[]).await
+    told_by_keys::<E>(scope, connection, column, keys, Told::all()).await
 }
 
-/// The same without what is `spared`.
+/// The same with what is `told` only.
 ///
 /// # Errors
 /// What the database says.
-pub async fn by_keys_without<E: Scoped>(
+pub async fn told_by_keys<E: Scoped>(
     scope: &Scope,
     connection: &impl ConnectionTrait,
     column: E::Column,
     keys: &[Uuid],
-    spared: &Spared<E::Column>,
+    told: Told<E>,
 ) -> Result<Vec<E::Model>, DbErr> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
     let backend = connection.get_database_backend();
     let keys = Keys::new(backend, keys);
-    find::<E>(spared)
-        .filter(visible::<E>(scope, backend))
-        .filter(keys.hold(column.into_expr()))
-        .all(connection)
-        .await
+    let query = Query::select()
+        .exprs(told.selected(E::default().table_name()))
+        .from(E::default())
+        .cond_where(visible::<E>(scope, backend))
+        .and_where(keys.hold(column.into_expr()))
+        .take();
+    let rows = rows(connection, &query).await?;
+    rows.iter().map(|row| told.row(row, 0)).collect()
 }
 
 /// One page of the rows of each parent: those whose `parent` column names it.
@@ -214,7 +199,7 @@ pub async fn children<E>(
     connection: &impl ConnectionTrait,
     parent: E::Column,
     parents: &[Uuid],
-    list: &List<'_, E::Column>,
+    list: &List<'_, E>,
 ) -> Result<HashMap<Uuid, Slice<E::Model>>, DbErr>
 where
     E: Scoped,
@@ -225,26 +210,29 @@ where
     }
     let backend = connection.get_database_backend();
     let keys = Keys::new(backend, parents);
-    let mut query = E::find()
-        .filter(asked::<E>(scope, backend, list.filter))
-        .filter(parent.into_expr().eq(keys.each()));
-    list.page.apply(QueryTrait::query(&mut query), list.order);
-    let mut inner = query.into_query();
+    let told = list.read();
+    let mut inner = Query::select();
+    inner
+        .from(E::default())
+        .cond_where(asked::<E>(scope, backend, list.filter))
+        .and_where(parent.into_expr().eq(keys.each()));
+    list.page.apply(&mut inner, list.order);
     let mut outer = keys.select();
-    outer.exprs(told::<E>("k", list.spared));
+    outer.exprs(told.selected("k"));
     match backend {
         DbBackend::Sqlite => {
             let key = primary_key::<E>();
-            inner.clear_selects().expr(key.into_expr());
+            inner.expr(key.into_expr());
             outer
                 .cross_join_as::<E>("k")
                 .and_where(Expr::col(("k", key)).in_subquery(inner));
         }
         _ => {
+            inner.exprs(told.selected(E::default().table_name()));
             outer.join_lateral(JoinType::InnerJoin, inner, "k", yes());
         }
     }
-    grouped(connection, &outer, list.order, list.page).await
+    grouped(connection, &outer, list).await
 }
 
 /// How many rows each parent has; null beyond [`COUNT_LIMIT`].
@@ -289,27 +277,27 @@ pub async fn seen<E: Scoped>(
         .and_where(Keys::new(backend, keys).hold(key.into_expr()))
         .cond_where(visible::<E>(scope, backend))
         .take();
-    let rows = connection.query_all(&query).await?;
-    rows.iter().map(|row| row.try_get("", "key")).collect()
+    let rows = rows(connection, &query).await?;
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
-/// Runs a statement that tells `parent_` and the columns of a row, and sorts the rows into pages.
-pub(super) async fn grouped<M>(
+/// Runs a statement that tells `parent_` and what is told of a row, and sorts the rows into pages.
+pub(super) async fn grouped<E>(
     connection: &impl ConnectionTrait,
     query: &SelectStatement,
-    order: &Order<<M::Entity as EntityTrait>::Column>,
-    page: &Page,
-) -> Result<HashMap<Uuid, Slice<M>>, DbErr>
+    list: &List<'_, E>,
+) -> Result<HashMap<Uuid, Slice<E::Model>>, DbErr>
 where
-    M: ModelTrait + FromQueryResult,
+    E: Stored,
+    E::Model: ModelTrait<Entity = E>,
 {
-    let mut groups: HashMap<Uuid, Vec<M>> = HashMap::new();
-    for row in connection.query_all(query).await? {
-        let parent: Uuid = row.try_get("", "parent_")?;
-        let row = M::from_query_result(&row, "")?;
-        groups.entry(parent).or_default().push(row);
+    let told = list.read();
+    let mut groups: HashMap<Uuid, Vec<E::Model>> = HashMap::new();
+    for row in rows(connection, query).await? {
+        let parent: Uuid = row.try_get_by_index(0)?;
+        groups.entry(parent).or_default().push(told.row(&row, 1)?);
     }
-    let cut = |(parent, rows)| (parent, page.cut(rows, order));
+    let cut = |(parent, rows)| (parent, list.page.sorted(rows, list.order));
     Ok(groups.into_iter().map(cut).collect())
 }
 
@@ -319,9 +307,9 @@ pub(super) async fn totals(
     query: &SelectStatement,
 ) -> Result<HashMap<Uuid, Option<u64>>, DbErr> {
     let mut totals = HashMap::new();
-    for row in connection.query_all(query).await? {
-        let total: i64 = row.try_get("", "total")?;
-        totals.insert(row.try_get("", "parent_")?, capped(total));
+    for row in rows(connection, query).await? {
+        let total: i64 = row.try_get_by_index(1)?;
+        totals.insert(row.try_get_by_index(0)?, capped(total));
     }
     Ok(totals)
 }

@@ -1,9 +1,14 @@
 //! Global ids: opaque outside, `Type:uuid` inside.
 
-use async_graphql::ID;
+use std::borrow::Cow;
+
+use async_graphql::parser::types::Field;
+use async_graphql::registry::Registry;
+use async_graphql::{ContextSelectionSet, ID, OutputType, Positioned, ServerResult, Value};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use super::error::Fault;
 
@@ -70,9 +75,57 @@ impl Kind {
     }
 }
 
-/// The global id of a row.
+/// The global id of a row; made when it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct GlobalId(pub Kind, pub Uuid);
+
+/// The longest name of a type with an id.
+const LONGEST_NAME: usize = 18;
+/// How long a global id is inside, at most, and outside.
+const INSIDE: usize = LONGEST_NAME + 1 + Hyphenated::LENGTH;
+const OUTSIDE: usize = INSIDE.div_ceil(3) * 4;
+
+impl GlobalId {
+    /// Hands its text to `write`.
+    pub(super) fn with<T>(self, write: impl FnOnce(&str) -> T) -> T {
+        let (mut inside, mut outside) = ([0; INSIDE], [0; OUTSIDE]);
+        let mut length = 0;
+        let mut id = Uuid::encode_buffer();
+        let id = self.1.hyphenated().encode_lower(&mut id);
+        for part in [self.0.name(), ":", id] {
+            if let Some(place) = inside.get_mut(length..length + part.len()) {
+                place.copy_from_slice(part.as_bytes());
+                length += part.len();
+            }
+        }
+        let inside = inside.get(..length).unwrap_or_default();
+        let length = URL_SAFE_NO_PAD.encode_slice(inside, &mut outside);
+        let outside = outside.get(..length.unwrap_or_default());
+        write(str::from_utf8(outside.unwrap_or_default()).unwrap_or_default())
+    }
+}
+
+impl OutputType for GlobalId {
+    fn type_name() -> Cow<'static, str> {
+        <ID as OutputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <ID as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        _: &ContextSelectionSet<'_>,
+        _: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        Ok(Value::String(self.with(str::to_owned)))
+    }
+}
+
+/// The global id of a row, as text.
 pub fn encode(kind: Kind, id: Uuid) -> ID {
-    ID(URL_SAFE_NO_PAD.encode(format!("{}:{id}", kind.name())))
+    ID(GlobalId(kind, id).with(str::to_owned))
 }
 
 /// The row that a global id names.

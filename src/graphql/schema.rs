@@ -4,12 +4,17 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response, SDLExportOptions, SchemaBuilder, ValidationMode, Value};
+use async_graphql::registry::Registry;
+use async_graphql::{
+    OutputType, Request, Response, SDLExportOptions, SchemaBuilder, SubscriptionType,
+    ValidationMode, Value, Variables,
+};
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use uuid::Uuid;
 
 use super::document::Documents;
+use super::document::valid::{IsValid, Valid};
 use super::error::{self, Fault};
 use super::limits::cost::{self, Measuring, Usage};
 use super::limits::{self, Limit, Limits, Shape};
@@ -41,10 +46,14 @@ const REGISTERED: usize = 1_000;
 /// The schema with everything that its resolvers need.
 #[derive(Clone)]
 pub struct Schema {
+    /// Runs what is known to be valid.
     inner: Inner,
-    /// Runs nothing; says what a request would cost.
+    /// Runs nothing: validates, and says what a request would cost.
     measuring: Inner,
+    /// All types, to hold variables against.
+    types: Arc<Registry>,
     documents: Documents,
+    valid: Valid,
     limits: Limits,
     /// The server's clock.
     clock: Option<Clock>,
@@ -78,7 +87,12 @@ impl Schema {
         refusals: Option<Arc<Refusals>>,
         limits: Limits,
     ) -> Self {
+        let mut types = Registry::default();
+        Query::create_type_info(&mut types);
+        Mutation::create_type_info(&mut types);
+        <Subscription as SubscriptionType>::create_type_info(&mut types);
         let mut builder = builder()
+            .validation_mode(ValidationMode::Fast)
             .limit_complexity(limits.cost)
             .limit_recursive_depth(limits::LEVELS)
             .data(limits)
@@ -105,10 +119,12 @@ impl Schema {
         Self {
             inner: builder.finish(),
             measuring: self::builder()
-                .validation_mode(ValidationMode::Fast)
+                .limit_recursive_depth(limits::LEVELS)
                 .extension(Measuring)
                 .finish(),
+            types: Arc::new(types),
             documents: Documents::registered(REGISTERED),
+            valid: Valid::default(),
             limits,
             clock,
             questions: Some(Questions::default()),
@@ -158,8 +174,11 @@ impl Schema {
             return Ok(());
         }
         let registration = self.documents.settle(request)?;
-        let shape = limits::check(request, &self.limits)?;
-        variables::check(request)?;
+        let shape = match self.valid.recall(request) {
+            true => limits::check_again(request, &self.limits)?,
+            false => limits::check(request, &self.limits)?,
+        };
+        variables::check(request, &self.types)?;
         let now = self.now(request);
         limits::bucket::check(request, self.limits.buckets, now)?;
         if let Some(registration) = registration {
@@ -241,6 +260,9 @@ impl Schema {
         if let Err(fault) = self.admit(&mut request) {
             return refusal(&fault);
         }
+        if let Err(refused) = self.validate(&mut request).await {
+            return *refused;
+        }
         let told = match self.weigh(&mut request).await {
             Ok(told) => told,
             Err(refused) => return *refused,
@@ -251,6 +273,31 @@ impl Schema {
         let mut response = self.inner.execute(request).await;
         order(&mut response, &roots);
         with_usage(self.reworded(response, asked).await, told)
+    }
+
+    /// Validates the document of an admitted request unless it was valid before. Its variables fit their types already, so
+    /// the verdict holds for all others that do.
+    async fn validate(&self, request: &mut Request) -> Result<(), Box<Response>> {
+        if request.data.contains_key(&TypeId::of::<IsValid>()) {
+            return Ok(());
+        }
+        let Ok(document) = request.parsed_query().cloned() else {
+            return Ok(());
+        };
+        let mut asked = Asked {
+            variables: Variables::default(),
+            ..Asked::of(request)
+        }
+        .request();
+        asked.set_parsed_query(document.clone());
+        let response = self.measuring.execute(asked).await;
+        match response.errors.first() {
+            Some(error) if error.message != NO_SUBSCRIPTIONS => Err(Box::new(response)),
+            _ => {
+                self.valid.keep(&request.query, document);
+                Ok(())
+            }
+        }
     }
 
     /// Finds out what a request costs if anybody wants to know; gives it when the answer is to say so. What is too costly
@@ -305,11 +352,12 @@ impl Schema {
             let run = async move { self.execute(request, viewer, request_id).await };
             return stream::once(run).boxed();
         }
-        let weighed = match admitted {
-            Ok(()) => self.weigh(&mut request).await,
-            Err(fault) => Err(Box::new(refusal(&fault))),
+        let weighed = async {
+            admitted.map_err(|fault| Box::new(refusal(&fault)))?;
+            self.validate(&mut request).await?;
+            self.weigh(&mut request).await
         };
-        let mut told = match weighed {
+        let mut told = match weighed.await {
             Ok(told) => told,
             Err(mut refused) => {
                 error::complete(&mut refused.errors, request_id);

@@ -198,6 +198,37 @@ impl<'a> Selection<'a> {
         found
     }
 
+    /// The names of all fields that are selected, on objects of whatever type.
+    pub(super) fn names(&self) -> Vec<&'a str> {
+        let mut names = Vec::new();
+        for set in &self.sets {
+            self.name(set, &mut names);
+        }
+        names
+    }
+
+    fn name(&self, set: &'a SelectionSet, names: &mut Vec<&'a str>) {
+        for item in &set.items {
+            match &item.node {
+                Item::Field(field) => {
+                    let name = field.node.name.node.as_str();
+                    if !names.contains(&name) {
+                        names.push(name);
+                    }
+                }
+                Item::FragmentSpread(spread) => {
+                    let fragments = &self.context.query_env.fragments;
+                    if let Some(fragment) = fragments.get(&spread.node.fragment_name.node) {
+                        self.name(&fragment.node.selection_set.node, names);
+                    }
+                }
+                Item::InlineFragment(fragment) => {
+                    self.name(&fragment.node.selection_set.node, names);
+                }
+            }
+        }
+    }
+
     /// Whether `name` is selected on an object of the type `on`.
     pub(super) fn has(&self, on: &str, name: &str) -> bool {
         self.on(on).iter().any(|selected| selected.name() == name)

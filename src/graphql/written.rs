@@ -148,7 +148,7 @@ impl<'a> Step<'a> {
 }
 
 /// `statusAt` is the field `status_at`.
-fn snake(name: &str) -> String {
+pub(super) fn snake(name: &str) -> String {
     let mut field = String::with_capacity(name.len() + 4);
     for letter in name.chars() {
         if letter.is_ascii_uppercase() {

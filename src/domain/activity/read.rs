@@ -11,7 +11,7 @@ use super::filter as feed;
 use crate::domain::filter::Filter;
 use crate::domain::history::Moment;
 use crate::domain::page::{Direction, Order, Page, Slice};
-use crate::domain::read::{self, CrossJoin, Keys, List, Spared};
+use crate::domain::read::{self, CrossJoin, Keys, List, Told};
 use crate::domain::scope::Scope;
 
 /// One page of the feed, by seq.
@@ -22,10 +22,15 @@ pub async fn feed(
     connection: &impl ConnectionTrait,
     filter: &feed::Filter,
     page: &Page,
-    spared: &Spared<activity::Column>,
+    told: Told<activity::Entity>,
 ) -> Result<Slice<activity::Model>, DbErr> {
-    let (condition, order) = (filter.to_condition(), feed_order());
-    read::page_of::<activity::Entity>(connection, condition, &order, page, spared).await
+    let list = List {
+        filter: &Filter::default(),
+        order: &feed_order(),
+        page,
+        told,
+    };
+    read::page_of(connection, filter.to_condition(), &list).await
 }
 
 /// How many activities of the feed `filter` lets through; null beyond [`read::COUNT_LIMIT`].
@@ -62,7 +67,7 @@ pub async fn timelines(
     connection: &impl ConnectionTrait,
     column: activity::Column,
     subjects: &[Uuid],
-    list: &List<'_, activity::Column>,
+    list: &List<'_, activity::Entity>,
     until: Option<&Moment>,
 ) -> Result<HashMap<Uuid, Slice<activity::Model>>, DbErr> {
     if subjects.is_empty() {
@@ -83,7 +88,7 @@ pub async fn timelines(
     let mut both = all_of(filed);
     both.union(UnionType::Distinct, all_of(linked));
     let mut outer = keys.select();
-    outer.exprs(read::told::<activity::Entity>("k", list.spared));
+    outer.exprs(list.read().selected("k"));
     match backend {
         DbBackend::Sqlite => {
             let found = Query::select()
@@ -105,7 +110,7 @@ pub async fn timelines(
         }
     }
     // Both branches may be full: the page is cut from up to twice as many rows.
-    read::grouped(connection, &outer, list.order, list.page).await
+    read::grouped(connection, &outer, list).await
 }
 
 /// How many activities each timeline has, or had `until` then; null beyond [`read::COUNT_LIMIT`].

@@ -152,14 +152,14 @@ async fn timelines(
                 filter: &crate::domain::filter::Filter::default(),
                 order: &crate::domain::activity::read::timeline_order(Direction::Ascending),
                 page: &Page::first(1_000),
-                spared: &[],
+                told: crate::domain::read::Told::all(),
             },
             moment,
         )
         .await
         .unwrap();
         for (subject, slice) in found {
-            let rows = slice.rows.iter().map(|(_, row)| row.seq).collect();
+            let rows = slice.rows.iter().map(|row| row.seq).collect();
             timelines.insert(subject, rows);
         }
     }

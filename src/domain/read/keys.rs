@@ -1,14 +1,17 @@
-//! Sets of keys as one parameter: one prepared statement serves any number of them.
+//! Sets of keys as one parameter: one prepared statement serves any number of them. A single key is compared by itself: a
+//! plan for one is then a plan for each, and is kept.
 
 use sea_orm::DbBackend;
-use sea_orm::sea_query::{Expr, ExprTrait, Func, FunctionCall, Query, SelectStatement};
+use sea_orm::sea_query::{
+    ArrayType, Expr, ExprTrait, Func, FunctionCall, Query, SelectStatement, Value,
+};
 use uuid::Uuid;
 
 /// A set of ids or of words as one parameter.
 pub(in crate::domain) struct Keys {
     backend: DbBackend,
-    literal: String,
-    is_text: bool,
+    keys: Vec<Value>,
+    kind: ArrayType,
 }
 
 impl Keys {
@@ -17,11 +20,10 @@ impl Keys {
         let mut keys: Vec<Uuid> = keys.to_vec();
         keys.sort_unstable();
         keys.dedup();
-        let texts = keys.iter().map(|key| key.hyphenated().to_string());
         Self {
             backend,
-            literal: literal(backend, texts),
-            is_text: false,
+            keys: keys.into_iter().map(Value::from).collect(),
+            kind: ArrayType::Uuid,
         }
     }
 
@@ -33,55 +35,70 @@ impl Keys {
         let texts = texts.into_iter().filter(|text| !text.contains('\0'));
         Self {
             backend,
-            literal: literal(backend, texts.map(str::to_owned)),
-            is_text: true,
+            keys: texts.map(Value::from).collect(),
+            kind: ArrayType::String,
         }
     }
 
     /// `field` is one of the keys.
     pub(in crate::domain) fn hold(&self, field: Expr) -> Expr {
-        match self.backend {
-            DbBackend::Sqlite => field.in_subquery(self.set()),
-            _ => field.eq(Func::cust("any").arg(self.array())),
+        match (self.keys.as_slice(), self.backend) {
+            ([one], _) => field.eq(one.clone()),
+            (_, DbBackend::Sqlite) => field.in_subquery(self.set()),
+            _ => field.eq(Func::cust("any").arg(self.parameter())),
         }
     }
 
     /// The keys as the rows of a statement.
     pub(in crate::domain) fn set(&self) -> SelectStatement {
-        Query::select()
-            .expr(self.each())
-            .from_function(self.function(), "p")
-            .take()
+        self.from(Query::select().expr(self.each()))
     }
 
     /// The statement that tells each key as `parent_`, to be joined with what belongs to it.
     pub(in crate::domain) fn select(&self) -> SelectStatement {
-        Query::select()
-            .expr_as(self.each(), "parent_")
-            .from_function(self.function(), "p")
-            .take()
+        self.from(Query::select().expr_as(self.each(), "parent_"))
     }
 
     /// The key at hand, in a statement that begins with [`Keys::select`].
     pub(in crate::domain) fn each(&self) -> Expr {
-        match self.backend {
-            DbBackend::Sqlite if self.is_text => Expr::cust(r#""p"."value""#),
+        match (self.keys.len(), self.backend, &self.kind) {
+            (1, _, _) | (_, DbBackend::Postgres, _) => Expr::col(("p", "p")),
             // sqlx binds ids as blobs, and JSON has none.
-            DbBackend::Sqlite => Expr::cust(r#"unhex("p"."value", '-')"#),
-            _ => Expr::col(("p", "p")),
+            (_, _, ArrayType::Uuid) => Expr::cust(r#"unhex("p"."value", '-')"#),
+            _ => Expr::cust(r#""p"."value""#),
+        }
+    }
+
+    fn from(&self, select: &mut SelectStatement) -> SelectStatement {
+        match self.keys.as_slice() {
+            [one] => {
+                let one = Query::select().expr_as(Expr::val(one.clone()), "p").take();
+                select.from_subquery(one, "p").take()
+            }
+            _ => select.from_function(self.function(), "p").take(),
         }
     }
 
     fn function(&self) -> FunctionCall {
         match self.backend {
-            DbBackend::Sqlite => Func::cust("json_each").arg(Expr::val(self.literal.clone())),
-            _ => Func::cust("unnest").arg(self.array()),
+            DbBackend::Sqlite => Func::cust("json_each").arg(self.parameter()),
+            _ => Func::cust("unnest").arg(self.parameter()),
         }
     }
 
-    fn array(&self) -> Expr {
-        let element = if self.is_text { "text[]" } else { "uuid[]" };
-        Expr::val(self.literal.clone()).cast_as(element)
+    /// An array, or for SQLite a JSON array of strings.
+    fn parameter(&self) -> Expr {
+        if self.backend != DbBackend::Sqlite {
+            let keys = Box::new(self.keys.clone());
+            return Expr::val(Value::Array(self.kind.clone(), Some(keys)));
+        }
+        let text = |key: &Value| match key {
+            Value::Uuid(Some(id)) => id.hyphenated().to_string(),
+            Value::String(Some(text)) => text.to_string(),
+            _ => String::new(),
+        };
+        let texts: Vec<String> = self.keys.iter().map(text).collect();
+        Expr::val(serde_json::Value::from(texts).to_string())
     }
 }
 
@@ -95,30 +112,4 @@ pub(in crate::domain) fn one_of(backend: DbBackend, field: Expr, rows: SelectSta
             field.eq(Func::cust("any").arg(Func::cust("array").arg(rows)))
         }
     }
-}
-
-/// A JSON array of strings, or an array literal of PostgreSQL.
-fn literal(backend: DbBackend, keys: impl Iterator<Item = String>) -> String {
-    let is_json = backend == DbBackend::Sqlite;
-    let (open, close) = if is_json { ('[', ']') } else { ('{', '}') };
-    let mut literal = String::from(open);
-    for key in keys {
-        if literal.len() > 1 {
-            literal.push(',');
-        }
-        if is_json {
-            literal.push_str(&serde_json::Value::from(key).to_string());
-            continue;
-        }
-        literal.push('"');
-        for letter in key.chars() {
-            if matches!(letter, '"' | '\\') {
-                literal.push('\\');
-            }
-            literal.push(letter);
-        }
-        literal.push('"');
-    }
-    literal.push(close);
-    literal
 }

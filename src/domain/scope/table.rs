@@ -3,6 +3,7 @@
 //! A property or building covers what is in its buildings as they stand now. A tenant covers its own tasks with what was
 //! said on them, and shows of the places they stand in no more than what these are called and where they are.
 
+use entity::Stored;
 use entity::{
     activity, building, chase, delivery, delivery_body, incident, level, note, property,
     quarantine, site, status_change, status_type, task, zone,
@@ -16,7 +17,7 @@ use crate::domain::activity::filter::covered as filed_under;
 use crate::domain::read::keys::{Keys, one_of};
 
 /// A table that can be read for a viewer.
-pub trait Scoped: EntityTrait {
+pub trait Scoped: Stored {
     /// Whether only operators read it.
     const FOR_OPERATORS: bool = false;
 

@@ -4,6 +4,7 @@
 
 mod cache;
 mod manifest;
+pub(super) mod valid;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

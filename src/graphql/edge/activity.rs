@@ -20,7 +20,7 @@ use crate::graphql::object::{
     Activity, Building, Chase, Delivery, Incident, Level, Note, Property, Shared, StatusChange,
     Task, Zone,
 };
-use crate::graphql::plan::{Loader, Noun, Wanted};
+use crate::graphql::plan::{Column, Loader, Noun, Wanted};
 use crate::graphql::selection::Selection;
 use crate::graphql::slot::Slots;
 
@@ -37,14 +37,23 @@ impl Noun for Activity {
     const KIND: Kind = Kind::Activity;
     type Entity = activity::Entity;
     const KEY: activity::Column = activity::Column::Id;
-    const DEAR: &'static [(&'static str, activity::Column, &'static str)] = &[
-        ("changes", activity::Column::Changes, "'[]'"),
-        ("data", activity::Column::Data, "NULL"),
-    ];
-
-    fn asks(selection: &Selection<'_>, field: &str) -> bool {
-        Activity::types().any(|name| selection.has(name, field))
-    }
+    const NEEDED: &'static [Column<Self>] = &[activity::Column::Kind, activity::Column::SubjectId];
+    const TOLD_BY: &'static [(&'static str, &'static [Column<Self>])] = {
+        use activity::Column::*;
+        &[
+            ("cursor", &[Seq]),
+            ("property", &[PropertyId]),
+            ("building", &[BuildingId]),
+            ("zone", &[ZoneId]),
+            ("incident", &[IncidentId]),
+            ("task", &[TaskId]),
+            ("delivery", &[DeliveryId]),
+            ("statusChange", &[]),
+            ("note", &[]),
+            ("chase", &[]),
+            ("level", &[]),
+        ]
+    };
 
     fn load<'a>(
         loader: &'a Loader<'a>,

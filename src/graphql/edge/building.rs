@@ -15,7 +15,7 @@ use crate::domain::filter::Filter;
 use crate::domain::history::{self, Moment};
 use crate::domain::page::{Direction, Order, Page};
 use crate::domain::read;
-use crate::domain::read::List;
+use crate::domain::read::{List, Told};
 use crate::domain::sla::SlaState;
 use crate::graphql::edge_field::{field, fixed, list, one};
 use crate::graphql::error::Fault;
@@ -68,6 +68,22 @@ impl Noun for Building {
     const KIND: Kind = Kind::Building;
     type Entity = building::Entity;
     const KEY: building::Column = building::Column::Id;
+    const TOLD_BY: &'static [(&'static str, &'static [Column<Self>])] = {
+        use building::Column::*;
+        &[
+            ("location", &[Latitude, Longitude]),
+            ("property", &[PropertyId]),
+            ("sources", &[]),
+            ("levels", &[]),
+            ("zones", &[]),
+            ("incidents", &[]),
+            ("openIncidentCount", &[]),
+            ("breachedCount", &[]),
+            ("tasks", &[]),
+            ("statistics", &[]),
+            ("timeline", &[]),
+        ]
+    };
 
     fn load<'a>(
         loader: &'a Loader<'a>,
@@ -172,8 +188,10 @@ async fn sources<'a>(
         filter: &Filter::default(),
         order: &order,
         page: &Page::first(SOURCES),
-        // No field shows it.
-        spared: &[(site::Column::SetBy, "'{}'")],
+        told: Told::of({
+            use site::Column::*;
+            [Source, Tenant, Code, Name, Address, Latitude, Longitude]
+        }),
     };
     let column = site::Column::BuildingId;
     let (scope, database) = (loader.scope, loader.database);
@@ -182,7 +200,7 @@ async fn sources<'a>(
         .into_iter()
         .map(|(building, slice)| {
             let sources = slice.rows.into_iter();
-            let sources = sources.map(|(_, row)| PlaceSource::new(row)).collect();
+            let sources = sources.map(PlaceSource::new).collect();
             (building, Arc::new(sources))
         })
         .collect();

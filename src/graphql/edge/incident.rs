@@ -33,8 +33,19 @@ impl Noun for Incident {
     const KIND: Kind = Kind::Incident;
     type Entity = incident::Entity;
     const KEY: incident::Column = incident::Column::Id;
-    const DEAR: &'static [(&'static str, incident::Column, &'static str)] =
-        &[("provenance", incident::Column::SetBy, "'{}'")];
+    const TOLD_BY: &'static [(&'static str, &'static [Column<Self>])] = {
+        use incident::Column::*;
+        &[
+            ("building", &[BuildingId]),
+            ("zone", &[ZoneId]),
+            ("task", &[TaskId]),
+            ("workOrders", &[]),
+            ("timeline", &[]),
+            ("sla", &[SlaStartBy, SlaDueAt, SlaMissAt, SlaRiskAt]),
+            ("responseTime", &[AssignedAt, StartedAt]),
+            ("resolutionTime", &[AssignedAt, CompletedAt]),
+        ]
+    };
 
     fn load<'a>(
         loader: &'a Loader<'a>,

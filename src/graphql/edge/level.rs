@@ -11,7 +11,7 @@ use crate::graphql::edge_field::{always, list};
 use crate::graphql::error::Fault;
 use crate::graphql::id::Kind;
 use crate::graphql::object::{Building, Level, Zone};
-use crate::graphql::plan::{Loader, Noun, relations};
+use crate::graphql::plan::{Column, Loader, Noun, relations};
 use crate::graphql::selection::Selection;
 use crate::graphql::slot::Slots;
 
@@ -28,9 +28,10 @@ impl Noun for Level {
     const KIND: Kind = Kind::Level;
     type Entity = level::Entity;
     const KEY: level::Column = level::Column::Id;
-    // No field shows it.
-    const DEAR: &'static [(&'static str, level::Column, &'static str)] =
-        &[("", level::Column::SetBy, "'{}'")];
+    const TOLD_BY: &'static [(&'static str, &'static [Column<Self>])] = {
+        use level::Column::*;
+        &[("building", &[BuildingId]), ("zones", &[])]
+    };
 
     fn load<'a>(
         loader: &'a Loader<'a>,

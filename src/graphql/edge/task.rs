@@ -12,7 +12,7 @@ use super::{edges, provenance, timeline};
 use crate::domain::filter::Filter;
 use crate::domain::history::{self, Moment};
 use crate::domain::page::{Direction, Order, Page, Slice};
-use crate::domain::read::List;
+use crate::domain::read::{List, Told};
 use crate::domain::{read, status_type};
 use crate::graphql::edge_field::{costly, field, fixed, one};
 use crate::graphql::error::Fault;
@@ -70,12 +70,22 @@ impl Noun for Task {
     const KIND: Kind = Kind::Task;
     type Entity = task::Entity;
     const KEY: task::Column = task::Column::Id;
-    const DEAR: &'static [(&'static str, task::Column, &'static str)] = &[
-        ("provenance", task::Column::SetBy, "'{}'"),
-        ("raw", task::Column::Raw, "NULL"),
-        ("customFields", task::Column::CustomFields, "NULL"),
-        ("related", task::Column::Related, "NULL"),
-    ];
+    const TOLD_BY: &'static [(&'static str, &'static [Column<Self>])] = {
+        use task::Column::*;
+        &[
+            ("building", &[BuildingId]),
+            ("zone", &[ZoneId]),
+            ("incident", &[IncidentId]),
+            ("statusType", &[Tenant, Status]),
+            ("isOpen", &[Tenant, Status, State]),
+            ("statusChanges", &[]),
+            ("notes", &[]),
+            ("chases", &[]),
+            ("compliance", &[]),
+            ("assetDowntime", &[]),
+            ("timeline", &[]),
+        ]
+    };
 
     fn load<'a>(
         loader: &'a Loader<'a>,
@@ -261,7 +271,10 @@ async fn latest_told<'a>(
             filter: &Filter::default(),
             order: &order,
             page: &page,
-            spared: &[],
+            told: Told::of({
+                use status_change::Column::*;
+                [Compliance, DowntimeReason, IsAssetBackUp]
+            }),
         };
         let column = status_change::Column::TaskId;
         let (scope, database) = (loader.scope, loader.database);
@@ -273,7 +286,7 @@ async fn latest_told<'a>(
             if alias.name() == "compliance" {
                 slots.put(alias.place(), Some(Arc::new(answers(rows))));
             } else {
-                let downtime = rows.iter().find_map(|(_, row)| AssetDowntime::told(row));
+                let downtime = rows.iter().find_map(AssetDowntime::told);
                 slots.put(alias.place(), downtime.map(|told| Arc::new(told) as _));
             }
         }
@@ -281,11 +294,9 @@ async fn latest_told<'a>(
     Ok(())
 }
 
-fn answers(
-    latest_first: &[(Vec<crate::domain::key::Key>, status_change::Model)],
-) -> Vec<ComplianceAnswer> {
+fn answers(latest_first: &[status_change::Model]) -> Vec<ComplianceAnswer> {
     let mut answers: Vec<ComplianceAnswer> = Vec::new();
-    for (_, row) in latest_first {
+    for row in latest_first {
         for told in &row.compliance.0 {
             if !answers.iter().any(|known| known.is_to(&told.name)) {
                 answers.push(ComplianceAnswer::new(told.clone()));

@@ -29,6 +29,14 @@ impl Noun for StatusChange {
     const KIND: Kind = Kind::StatusChange;
     type Entity = status_change::Entity;
     const KEY: status_change::Column = status_change::Column::Id;
+    const TOLD_BY: &'static [(&'static str, &'static [Column<Self>])] = {
+        use status_change::Column::*;
+        &[
+            ("task", &[TaskId]),
+            ("statusType", &[Tenant, Status]),
+            ("assetDowntime", &[DowntimeReason, IsAssetBackUp]),
+        ]
+    };
 
     fn load<'a>(
         loader: &'a Loader<'a>,
@@ -71,6 +79,8 @@ impl Noun for Note {
     const KIND: Kind = Kind::Note;
     type Entity = note::Entity;
     const KEY: note::Column = note::Column::Id;
+    const TOLD_BY: &'static [(&'static str, &'static [Column<Self>])] =
+        &[("task", &[note::Column::TaskId])];
 
     fn load<'a>(
         loader: &'a Loader<'a>,
@@ -104,6 +114,8 @@ impl Noun for Chase {
     const KIND: Kind = Kind::Chase;
     type Entity = chase::Entity;
     const KEY: chase::Column = chase::Column::Id;
+    const TOLD_BY: &'static [(&'static str, &'static [Column<Self>])] =
+        &[("task", &[chase::Column::TaskId])];
 
     fn load<'a>(
         loader: &'a Loader<'a>,

@@ -42,9 +42,19 @@ impl Noun for Zone {
     const KIND: Kind = Kind::Zone;
     type Entity = zone::Entity;
     const KEY: zone::Column = zone::Column::Id;
-    // No field shows it.
-    const DEAR: &'static [(&'static str, zone::Column, &'static str)] =
-        &[("", zone::Column::SetBy, "'{}'")];
+    const TOLD_BY: &'static [(&'static str, &'static [Column<Self>])] = {
+        use zone::Column::*;
+        &[
+            ("building", &[BuildingId]),
+            ("level", &[LevelId]),
+            ("lastCleaningTask", &[LastCleaningTaskId]),
+            ("openIncidentCount", &[]),
+            ("incidents", &[]),
+            ("tasks", &[]),
+            ("statistics", &[]),
+            ("timeline", &[]),
+        ]
+    };
 
     fn load<'a>(
         loader: &'a Loader<'a>,

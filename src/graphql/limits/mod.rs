@@ -91,14 +91,28 @@ impl Default for Limits {
 pub fn check(request: &mut Request, limits: &Limits) -> Result<Shape, Fault> {
     text::check(&request.query, limits)?;
     value::check_nesting(&request.variables)?;
-    parsed(request)?;
+    check_document(parsed(request)?, limits)?;
+    check_values(request, limits)
+}
+
+/// The same for a document that was within the limits before: it is its variables that may be too large.
+///
+/// # Errors
+/// LIMIT_EXCEEDED.
+pub(super) fn check_again(request: &mut Request, limits: &Limits) -> Result<Shape, Fault> {
+    value::check_nesting(&request.variables)?;
+    check_values(request, limits)
+}
+
+fn check_values(request: &mut Request, limits: &Limits) -> Result<Shape, Fault> {
     let name = request.operation_name.clone();
     let variables = std::mem::take(&mut request.variables);
-    let document = parsed(request)?;
-    let checked = check_document(document, &variables, limits);
-    let shape = checked.map(|()| shape::of(document, name.as_deref()));
+    let checked = parsed(request).and_then(|document| {
+        value::check(document, &variables, limits)?;
+        Ok(shape::of(document, name.as_deref()))
+    });
     request.variables = variables;
-    shape
+    checked
 }
 
 fn parsed(request: &mut Request) -> Result<&ExecutableDocument, Fault> {
@@ -111,11 +125,7 @@ fn parsed(request: &mut Request) -> Result<&ExecutableDocument, Fault> {
     })
 }
 
-fn check_document(
-    document: &ExecutableDocument,
-    variables: &async_graphql::Variables,
-    limits: &Limits,
-) -> Result<(), Fault> {
+fn check_document(document: &ExecutableDocument, limits: &Limits) -> Result<(), Fault> {
     let declared = document.operations.iter();
     let declared = declared.map(|(_, operation)| operation.node.variable_definitions.len());
     for (limit, most, asked) in [
@@ -131,8 +141,7 @@ fn check_document(
     }
     shape::largest(document).check(limits)?;
     introspection::check(document, limits.introspection)?;
-    roots::check(document)?;
-    value::check(document, variables, limits)
+    roots::check(document)
 }
 
 /// Whether a request may start a subscription; one that does not is answered once.

@@ -8,7 +8,7 @@ use async_graphql::indexmap::{IndexMap, IndexSet};
 use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaField, MetaType, MetaTypeId, Registry};
 use async_graphql::{
-    ContextSelectionSet, ID, Json, OutputType, Positioned, ServerResult, SimpleObject, Value,
+    ContextSelectionSet, Json, OutputType, Positioned, ServerResult, SimpleObject, Value,
 };
 use chrono::{DateTime, Utc};
 use entity::activity;
@@ -18,7 +18,7 @@ use crate::domain::table::ActiveEnum;
 use crate::graphql::cursor;
 use crate::graphql::edge_field;
 use crate::graphql::enums::ActivityKind;
-use crate::graphql::id::{self, Kind};
+use crate::graphql::id::{self, GlobalId, Kind};
 use crate::graphql::object::{Chase, Level, Note, StatusChange};
 use crate::graphql::slot::Slots;
 use crate::graphql::written::{self, Below, Written, written};
@@ -69,7 +69,7 @@ fn in_api(kind: Option<Kind>, value: serde_json::Value) -> serde_json::Value {
 #[graphql(complex)]
 pub struct Shared {
     /// The global id.
-    id: ID,
+    id: GlobalId,
     /// The place in the feed: give it as `after` to `activities` or to a subscription, with any filter.
     cursor: String,
     /// What it tells.
@@ -104,7 +104,7 @@ impl Activity {
         Self {
             stored: row.kind,
             shared: Shared {
-                id: id::encode(Kind::Activity, row.id.0),
+                id: GlobalId(Kind::Activity, row.id.0),
                 cursor: cursor::feed(row.seq),
                 kind: row.kind.into(),
                 occurred_at: row.occurred_at,

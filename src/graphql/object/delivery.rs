@@ -1,11 +1,11 @@
 //! Deliveries: what arrived, from whom, and what became of it. Operators only.
 
-use async_graphql::{ID, SimpleObject};
+use async_graphql::SimpleObject;
 use chrono::{DateTime, Utc};
 use entity::{delivery, quarantine};
 
 use crate::graphql::enums::{Operation, Outcome, Source};
-use crate::graphql::id::{self, Kind};
+use crate::graphql::id::{GlobalId, Kind};
 use crate::graphql::slot::Slots;
 use crate::graphql::written::written;
 
@@ -14,7 +14,7 @@ use crate::graphql::written::written;
 #[graphql(complex)]
 pub struct Delivery {
     /// The global id.
-    id: ID,
+    id: GlobalId,
     /// The platform.
     source: Source,
     /// The call.
@@ -57,7 +57,7 @@ written!(Delivery {
 impl Delivery {
     pub(in crate::graphql) fn new(row: delivery::Model, slots: Slots) -> Self {
         Self {
-            id: id::encode(Kind::Delivery, row.id.0),
+            id: GlobalId(Kind::Delivery, row.id.0),
             source: row.source.into(),
             operation: row.operation.into(),
             credential: row.credential,
@@ -83,7 +83,7 @@ impl Delivery {
 #[graphql(complex)]
 pub struct QuarantinedElement {
     /// The global id.
-    id: ID,
+    id: GlobalId,
     /// Its position in the batch, from 0.
     element: i32,
     /// The JSON path at which it went wrong.
@@ -107,7 +107,7 @@ written!(QuarantinedElement {
 impl QuarantinedElement {
     pub(in crate::graphql) fn new(row: quarantine::Model, slots: Slots) -> Self {
         Self {
-            id: id::encode(Kind::QuarantinedElement, row.id.0),
+            id: GlobalId(Kind::QuarantinedElement, row.id.0),
             element: row.element,
             path: row.path,
             reason: row.reason,

@@ -1,6 +1,6 @@
 //! Incidents.
 
-use async_graphql::{ID, SimpleObject};
+use async_graphql::SimpleObject;
 use chrono::{DateTime, Utc};
 use entity::incident;
 
@@ -8,7 +8,7 @@ use super::Sla;
 use crate::domain::sla::Deadlines;
 use crate::graphql::duration::Duration;
 use crate::graphql::enums::{Priority, WorkState};
-use crate::graphql::id::{self, Kind};
+use crate::graphql::id::{GlobalId, Kind};
 use crate::graphql::slot::Slots;
 use crate::graphql::written::written;
 
@@ -17,7 +17,7 @@ use crate::graphql::written::written;
 #[graphql(complex)]
 pub struct Incident {
     /// The global id.
-    id: ID,
+    id: GlobalId,
     /// Matrix's `TaskId`, which Urgent's `ExternalIdentifier` repeats.
     code: String,
     /// What it is called (Matrix: `Meta.Name`); null when none was told.
@@ -79,7 +79,7 @@ impl Incident {
             sla: Sla::new(Deadlines::stored(&row), now),
             response_time: since_assigned(row.started_at),
             resolution_time: since_assigned(row.completed_at),
-            id: id::encode(Kind::Incident, row.id.0),
+            id: GlobalId(Kind::Incident, row.id.0),
             code: row.code,
             name: row.name,
             description: row.description,

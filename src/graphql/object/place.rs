@@ -1,11 +1,11 @@
 //! Places: property, building, level, zone.
 
-use async_graphql::{ID, Json, SimpleObject};
+use async_graphql::{Json, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{building, level, property, site, zone};
 
 use crate::graphql::enums::Source;
-use crate::graphql::id::{self, Kind};
+use crate::graphql::id::{GlobalId, Kind};
 use crate::graphql::slot::Slots;
 use crate::graphql::written::written;
 
@@ -14,7 +14,7 @@ use crate::graphql::written::written;
 #[graphql(complex)]
 pub struct Property {
     /// The global id.
-    id: ID,
+    id: GlobalId,
     /// The platform that knows it.
     source: Source,
     /// The platform's id (Matrix: `PropertyId`).
@@ -30,7 +30,7 @@ written!(Property { id, source, code, name } and slots);
 impl Property {
     pub(in crate::graphql) fn new(row: property::Model, slots: Slots) -> Self {
         Self {
-            id: id::encode(Kind::Property, row.id.0),
+            id: GlobalId(Kind::Property, row.id.0),
             source: row.source.into(),
             code: row.code,
             name: row.name,
@@ -67,7 +67,7 @@ impl Location {
 #[graphql(complex)]
 pub struct Building {
     /// The global id.
-    id: ID,
+    id: GlobalId,
     /// The operator's name for it, else the name that Urgent gives its site, else the platform's id, since Matrix sends no names.
     name: String,
     /// The address as Urgent sends it; null when none was told.
@@ -83,7 +83,7 @@ written!(Building { id, name, address, location } and slots);
 impl Building {
     pub(in crate::graphql) fn new(row: building::Model, slots: Slots) -> Self {
         Self {
-            id: id::encode(Kind::Building, row.id.0),
+            id: GlobalId(Kind::Building, row.id.0),
             name: row.name,
             address: row.address.map(|address| Json(address.0)),
             location: Location::of(row.latitude, row.longitude),
@@ -136,7 +136,7 @@ impl PlaceSource {
 #[graphql(complex)]
 pub struct Level {
     /// The global id.
-    id: ID,
+    id: GlobalId,
     /// Matrix's id of the level.
     code: String,
     /// Its name; null while none was told.
@@ -150,7 +150,7 @@ written!(Level { id, code, name } and slots);
 impl Level {
     pub(in crate::graphql) fn new(row: level::Model, slots: Slots) -> Self {
         Self {
-            id: id::encode(Kind::Level, row.id.0),
+            id: GlobalId(Kind::Level, row.id.0),
             code: row.code,
             name: row.name,
             slots,
@@ -163,7 +163,7 @@ impl Level {
 #[graphql(complex)]
 pub struct Zone {
     /// The global id.
-    id: ID,
+    id: GlobalId,
     /// The platform that knows it.
     source: Source,
     /// The platform's id: Matrix's `ZoneId`, or Urgent's `SiteCode`.
@@ -187,7 +187,7 @@ written!(Zone { id, source, code, name, status, removed_at, last_cleaned_at } an
 impl Zone {
     pub(in crate::graphql) fn new(row: zone::Model, slots: Slots) -> Self {
         Self {
-            id: id::encode(Kind::Zone, row.id.0),
+            id: GlobalId(Kind::Zone, row.id.0),
             source: row.source.into(),
             code: row.code,
             name: row.name,

@@ -1,13 +1,13 @@
 //! Tasks, and what was said on them: status changes, notes, chases.
 
-use async_graphql::{ID, Json, SimpleObject};
+use async_graphql::{Json, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::status_change::Compliance;
 use entity::{chase, note, status_change, task};
 
 use crate::domain::status_type::read::StatusTypes;
 use crate::graphql::enums::{Priority, Source, StatusType, TaskKind, WorkState};
-use crate::graphql::id::{self, Kind};
+use crate::graphql::id::{GlobalId, Kind};
 use crate::graphql::slot::Slots;
 use crate::graphql::written::written;
 
@@ -16,7 +16,7 @@ use crate::graphql::written::written;
 #[graphql(complex)]
 pub struct Task {
     /// The global id.
-    id: ID,
+    id: GlobalId,
     /// The platform that runs it.
     source: Source,
     /// What sort of work it is.
@@ -111,7 +111,7 @@ impl Task {
         let status_type = types.and_then(|types| types.of_task(&row));
         let is_open = types.is_none_or(|types| types.is_open(&row));
         Self {
-            id: id::encode(Kind::Task, row.id.0),
+            id: GlobalId(Kind::Task, row.id.0),
             source: row.source.into(),
             kind: row.kind.into(),
             tenant: row.tenant,
@@ -203,7 +203,7 @@ impl AssetDowntime {
 #[graphql(complex)]
 pub struct StatusChange {
     /// The global id.
-    id: ID,
+    id: GlobalId,
     /// Urgent's `StatusChangeIdentifier` (a GUID).
     identifier: String,
     /// The status reached, a name in the user's language.
@@ -234,7 +234,7 @@ impl StatusChange {
     ) -> Self {
         Self {
             asset_downtime: AssetDowntime::told(&row),
-            id: id::encode(Kind::StatusChange, row.id.0),
+            id: GlobalId(Kind::StatusChange, row.id.0),
             identifier: row.identifier,
             status: row.status,
             status_type,
@@ -256,7 +256,7 @@ impl StatusChange {
 #[graphql(complex)]
 pub struct Note {
     /// The global id.
-    id: ID,
+    id: GlobalId,
     /// The Urgent tenant.
     tenant: String,
     /// The `TaskReference` that the note names; null when it names its task by `TaskIdentifier` alone.
@@ -276,7 +276,7 @@ written!(Note { id, tenant, reference, identifier, text, noted_at } and slots);
 impl Note {
     pub(in crate::graphql) fn new(row: note::Model, slots: Slots) -> Self {
         Self {
-            id: id::encode(Kind::Note, row.id.0),
+            id: GlobalId(Kind::Note, row.id.0),
             tenant: row.tenant,
             reference: Some(row.reference).filter(|reference| !reference.is_empty()),
             identifier: row.identifier,
@@ -292,7 +292,7 @@ impl Note {
 #[graphql(complex)]
 pub struct Chase {
     /// The global id.
-    id: ID,
+    id: GlobalId,
     /// Urgent's `ChaseIdentifier` (a GUID).
     identifier: String,
     /// What was said.
@@ -308,7 +308,7 @@ written!(Chase { id, identifier, text, chased_at } and slots);
 impl Chase {
     pub(in crate::graphql) fn new(row: chase::Model, slots: Slots) -> Self {
         Self {
-            id: id::encode(Kind::Chase, row.id.0),
+            id: GlobalId(Kind::Chase, row.id.0),
             identifier: row.identifier,
             text: row.text,
             chased_at: row.chased_at,

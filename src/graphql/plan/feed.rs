@@ -51,7 +51,7 @@ impl<'a> Loader<'a> {
                 filter: &filter,
                 order: &order,
                 page: &page,
-                spared: &Activity::spared(&nodes_of::<Activity>(alias)),
+                told: Activity::told(&nodes_of::<Activity>(alias)),
             };
             let (scope, database, until) = (self.scope, self.database, self.as_of.as_ref());
             let slices =
@@ -69,8 +69,8 @@ impl<'a> Loader<'a> {
             } else {
                 HashMap::new()
             };
-            self.spread::<Activity>(slots, alias, subjects, slices, &totals, |position| {
-                cursor::encode(&mark, position)
+            self.spread::<Activity>(slots, alias, subjects, slices, &totals, |row| {
+                cursor::encode(&mark, &order.position(row))
             })
             .await?;
         }
@@ -88,8 +88,8 @@ impl<'a> Loader<'a> {
         };
         let filter = feed::filter::Filter::new(self.scope, filter, self.now);
         let page = page_of(selected, feed_position)?;
-        let spared = Activity::spared(&nodes_of::<Activity>(selected));
-        let slice = feed::read::feed(self.database, &filter, &page, &spared).await?;
+        let told = Activity::told(&nodes_of::<Activity>(selected));
+        let slice = feed::read::feed(self.database, &filter, &page, told).await?;
         if let Some(Key::Int(after)) = page.after.as_ref().and_then(|after| after.first()) {
             // Asked after the page was read: what was pruned by then may be missing in it.
             let earliest = journal::pruned_through(self.database).await?;
@@ -122,7 +122,7 @@ impl<'a> Loader<'a> {
                 filter: &Filter::default(),
                 order: &feed::read::feed_order(),
                 page: &page,
-                spared: &Activity::spared(&nodes_of::<Activity>(alias)),
+                told: Activity::told(&nodes_of::<Activity>(alias)),
             };
             let (scope, database) = (self.scope, self.database);
             let slices =
@@ -162,9 +162,6 @@ fn feed_position(cursor: &str) -> Result<Position, Fault> {
     Ok(vec![Key::Int(cursor::decode_feed(cursor)?)])
 }
 
-fn feed_cursor(position: &Position) -> String {
-    match position.first() {
-        Some(Key::Int(seq)) => cursor::feed(*seq),
-        _ => cursor::feed(0),
-    }
+fn feed_cursor(row: &activity::Model) -> String {
+    cursor::feed(row.seq)
 }

@@ -10,7 +10,7 @@ use super::list::wants_total;
 use super::noun::{Column, Listed, Noun, Row};
 use crate::domain::history::{self, Moment, Unanswered};
 use crate::domain::page::Slice;
-use crate::domain::read::{self, COUNT_LIMIT, Spared};
+use crate::domain::read::{self, COUNT_LIMIT, Told};
 use crate::graphql::cursor;
 use crate::graphql::error::{ErrorCode, Fault};
 use crate::graphql::selection::{Selected, Selection};
@@ -33,20 +33,18 @@ impl<'a> Loader<'a> {
         })
     }
 
-    /// The rows whose `column` is one of `keys`, as they are or were; without what is `spared`, as far as that is less.
+    /// The rows whose `column` is one of `keys`, as they are or were, with what is `told` at least.
     pub(super) async fn rows<T: Noun>(
         &'a self,
         column: Column<T>,
         keys: &'a [Uuid],
-        spared: &Spared<Column<T>>,
+        told: Told<T::Entity>,
     ) -> Result<Vec<Row<T>>, Fault> {
         match &self.as_of {
             Some(moment) if !keys.is_empty() => T::then(self, moment, column, keys).await,
             _ => {
                 let (scope, database) = (self.scope, self.database);
-                let rows =
-                    read::by_keys_without::<T::Entity>(scope, database, column, keys, spared);
-                Ok(rows.await?)
+                Ok(read::told_by_keys(scope, database, column, keys, told).await?)
             }
         }
     }
@@ -110,7 +108,7 @@ impl<'a> Loader<'a> {
         question: super::list::Question<Column<T>>,
     ) -> Result<(), Fault> {
         let mut rows: HashMap<Uuid, Vec<Row<T>>> = HashMap::new();
-        for row in self.rows::<T>(column, parents, &[]).await? {
+        for row in self.rows::<T>(column, parents, Told::all()).await? {
             if let Some(parent) = super::id_in::<T>(&row, column) {
                 rows.entry(parent).or_default().push(row);
             }
@@ -143,8 +141,8 @@ impl<'a> Loader<'a> {
                 totals.entry(*parent).or_insert(Some(0));
             }
         }
-        self.spread::<T>(slots, alias, parents, slices, &totals, |position| {
-            cursor::encode(&question.mark, position)
+        self.spread::<T>(slots, alias, parents, slices, &totals, |row| {
+            cursor::encode(&question.mark, &question.order.position(row))
         })
         .await
     }

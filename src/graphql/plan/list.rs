@@ -1,6 +1,7 @@
 //! Lists: a page of each, in any order and under any filter, for one list or for those of many parents at once.
 
 use std::collections::HashMap;
+use std::iter::repeat;
 use std::sync::Arc;
 
 use async_graphql::OutputType;
@@ -44,7 +45,7 @@ impl<'a> Loader<'a> {
             filter: &question.filter,
             order: &question.order,
             page: &question.page,
-            spared: &T::spared(&nodes_of::<T>(selected)),
+            told: T::told(&nodes_of::<T>(selected)),
         };
         let slice = read::page::<T::Entity>(self.scope, self.database, &list).await?;
         let total = if wants_total::<T>(selected) {
@@ -53,8 +54,8 @@ impl<'a> Loader<'a> {
             None
         };
         let connection = self
-            .connection::<T>(slice, total, selected, |position| {
-                cursor::encode(&question.mark, position)
+            .connection::<T>(slice, total, selected, |row| {
+                cursor::encode(&question.mark, &question.order.position(row))
             })
             .await?;
         Ok(Some(Arc::new(connection)))
@@ -75,7 +76,7 @@ impl<'a> Loader<'a> {
             filter: &filter,
             order: &order,
             page: &page,
-            spared: &T::spared(&nodes_of::<T>(selected)),
+            told: T::told(&nodes_of::<T>(selected)),
         };
         let slice = read::page::<T::Entity>(scope, database, &list).await?;
         let total = if wants_total::<T>(selected) {
@@ -83,7 +84,7 @@ impl<'a> Loader<'a> {
         } else {
             None
         };
-        let encode = |position: &Position| cursor::encode(&mark, position);
+        let encode = |row: &Row<T>| cursor::encode(&mark, &order.position(row));
         let connection = self.connection::<T>(slice, total, selected, encode).await?;
         Ok(Some(Arc::new(connection)))
     }
@@ -146,7 +147,7 @@ impl<'a> Loader<'a> {
             filter: &question.filter,
             order: &question.order,
             page: &question.page,
-            spared: &T::spared(&nodes_of::<T>(alias)),
+            told: T::told(&nodes_of::<T>(alias)),
         };
         let (scope, database) = (self.scope, self.database);
         let slices = read::children::<T::Entity>(scope, database, column, parents, &list).await?;
@@ -157,8 +158,8 @@ impl<'a> Loader<'a> {
         } else {
             HashMap::new()
         };
-        self.spread::<T>(slots, alias, parents, slices, &totals, |position| {
-            cursor::encode(&question.mark, position)
+        self.spread::<T>(slots, alias, parents, slices, &totals, |row| {
+            cursor::encode(&question.mark, &question.order.position(row))
         })
         .await
     }
@@ -199,20 +200,12 @@ impl<'a> Loader<'a> {
         slice: Slice<Row<T>>,
         total: Option<u64>,
         selected: &Selected<'a>,
-        cursor: impl Fn(&Position) -> String,
+        cursor: impl Fn(&Row<T>) -> String,
     ) -> Result<Connection<T>, Fault> {
-        let (cursors, rows): (Vec<String>, Vec<Row<T>>) = slice
-            .rows
-            .into_iter()
-            .map(|(position, row)| (cursor(&position), row))
-            .unzip();
-        let objects = T::load(self, rows, nodes_of::<T>(selected)).await?;
-        let history_from = self.history_from::<T>(selected).await?;
-        let edges = std::iter::zip(cursors, objects)
-            .map(|(cursor, node)| Edge { cursor, node })
-            .collect();
-        let mut page = connected(edges, slice.has_previous, slice.has_next, total);
-        page.page_info.history_from = history_from;
+        let cursors = Cursors::of(&slice.rows, Asked::of::<T>(selected), cursor);
+        let objects = T::load(self, slice.rows, nodes_of::<T>(selected)).await?;
+        let mut page = connected(objects, cursors, slice.has_previous, slice.has_next, total);
+        page.page_info.history_from = self.history_from::<T>(selected).await?;
         Ok(page)
     }
 
@@ -237,46 +230,72 @@ impl<'a> Loader<'a> {
         parents: &[Uuid],
         slices: HashMap<Uuid, Slice<Row<T>>>,
         totals: &HashMap<Uuid, Option<u64>>,
-        cursor: impl Fn(&Position) -> String,
+        cursor: impl Fn(&Row<T>) -> String,
     ) -> Result<(), Fault> {
+        let asked = Asked::of::<T>(alias);
         let mut rows = Vec::new();
         let mut outlines = HashMap::with_capacity(slices.len());
         for (parent, slice) in slices {
-            let mut cursors = Vec::with_capacity(slice.rows.len());
-            for (position, row) in slice.rows {
-                cursors.push(cursor(&position));
-                rows.push(row);
-            }
-            let start = rows.len() - cursors.len();
-            outlines.insert(parent, (start, cursors, slice.has_previous, slice.has_next));
+            let cursors = Cursors::of(&slice.rows, asked, &cursor);
+            let place = rows.len()..rows.len() + slice.rows.len();
+            rows.extend(slice.rows);
+            outlines.insert(parent, (place, cursors, slice.has_previous, slice.has_next));
         }
         let objects = T::load(self, rows, nodes_of::<T>(alias)).await?;
         let history_from = self.history_from::<T>(alias).await?;
-        let connected = |edges, has_previous, has_next, total| {
-            let mut page = connected(edges, has_previous, has_next, total);
-            page.page_info.history_from = history_from;
-            page
-        };
-        let pages: HashMap<Uuid, Arc<Connection<T>>> = outlines
-            .into_iter()
-            .map(|(parent, (start, cursors, has_previous, has_next))| {
-                let nodes = objects.iter().skip(start).cloned();
-                let edges = std::iter::zip(cursors, nodes)
-                    .map(|(cursor, node)| Edge { cursor, node })
-                    .collect();
-                let total = totals.get(&parent).copied().flatten();
-                let page = connected(edges, has_previous, has_next, total);
-                (parent, Arc::new(page))
-            })
-            .collect();
         for (slots, parent) in std::iter::zip(slots, parents) {
-            let page = pages.get(parent).cloned().unwrap_or_else(|| {
-                let total = totals.get(parent).copied().flatten();
-                Arc::new(connected(Vec::new(), false, false, total))
-            });
-            slots.put(alias.place(), Some(page));
+            let total = totals.get(parent).copied().flatten();
+            let (nodes, cursors, has_previous, has_next) = match outlines.get(parent) {
+                Some((place, cursors, has_previous, has_next)) => {
+                    let nodes = objects.get(place.clone()).unwrap_or_default();
+                    (nodes.to_vec(), cursors.clone(), *has_previous, *has_next)
+                }
+                None => (Vec::new(), Cursors::default(), false, false),
+            };
+            let mut page = connected(nodes, cursors, has_previous, has_next, total);
+            page.page_info.history_from = history_from;
+            slots.put(alias.place(), Some(Arc::new(page)));
         }
         Ok(())
+    }
+}
+
+/// Which cursors of a page are asked for.
+#[derive(Clone, Copy)]
+struct Asked {
+    of_edges: bool,
+    of_page: bool,
+}
+
+impl Asked {
+    fn of<T: Noun>(selected: &Selected<'_>) -> Self {
+        let connection = <Connection<T> as OutputType>::type_name();
+        let edge = <Edge<T> as OutputType>::type_name();
+        let selection = selected.selection();
+        Self {
+            of_edges: selection.below(&connection, "edges").has(&edge, "cursor"),
+            of_page: selection.has(&connection, "pageInfo"),
+        }
+    }
+}
+
+/// The cursors of a page as far as they are asked for.
+#[derive(Clone, Default)]
+struct Cursors {
+    edges: Vec<String>,
+    start: Option<String>,
+    end: Option<String>,
+}
+
+impl Cursors {
+    fn of<M>(rows: &[M], asked: Asked, cursor: impl Fn(&M) -> String) -> Self {
+        let of_edges = asked.of_edges.then_some(rows).unwrap_or_default();
+        let of_page = asked.of_page.then_some(rows).unwrap_or_default();
+        Self {
+            edges: of_edges.iter().map(&cursor).collect(),
+            start: of_page.first().map(&cursor),
+            end: of_page.last().map(&cursor),
+        }
     }
 }
 
@@ -295,22 +314,28 @@ pub(super) fn wants_total<T: Noun>(selected: &Selected<'_>) -> bool {
 }
 
 fn connected<T: OutputType>(
-    edges: Vec<Edge<T>>,
+    nodes: Vec<Arc<T>>,
+    cursors: Cursors,
     has_previous_page: bool,
     has_next_page: bool,
     total_count: Option<u64>,
 ) -> Connection<T> {
-    let page_info = PageInfo {
-        has_next_page,
-        has_previous_page,
-        start_cursor: edges.first().map(|edge| edge.cursor.clone()),
-        end_cursor: edges.last().map(|edge| edge.cursor.clone()),
-        history_from: None,
-    };
+    // Cursors that nobody asked for are not made.
+    let cursors_of = cursors.edges.into_iter().map(Some).chain(repeat(None));
+    let edges = std::iter::zip(&nodes, cursors_of).map(|(node, cursor)| Edge {
+        cursor: cursor.unwrap_or_default(),
+        node: Arc::clone(node),
+    });
     Connection {
-        nodes: edges.iter().map(|edge| Arc::clone(&edge.node)).collect(),
-        edges,
-        page_info,
+        edges: edges.collect(),
+        nodes,
+        page_info: PageInfo {
+            has_next_page,
+            has_previous_page,
+            start_cursor: cursors.start,
+            end_cursor: cursors.end,
+            history_from: None,
+        },
         total_count,
     }
 }

@@ -20,8 +20,9 @@ use super::limits::Limits;
 use super::selection::{Selected, Selection};
 use super::slot::Slots;
 use crate::domain::history::Moment;
+use crate::domain::read::Told;
 use crate::domain::scope::{Scope, Viewer};
-use crate::domain::table::{Connection as Database, IdenStatic, ModelTrait, Value};
+use crate::domain::table::{Connection as Database, ModelTrait, Value};
 use crate::domain::writer::Clock;
 
 pub(super) use noun::{Column, Listed, Noun, Row};
@@ -94,8 +95,7 @@ impl<'a> Loader<'a> {
         keys: &[Uuid],
         selection: Selection<'a>,
     ) -> Result<HashMap<Uuid, Arc<T>>, Fault> {
-        let spared = T::spared(&selection);
-        let rows = self.rows::<T>(T::KEY, keys, &spared).await?;
+        let rows = self.rows::<T>(T::KEY, keys, T::told(&selection)).await?;
         self.objects::<T>(T::KEY, rows, selection).await
     }
 
@@ -142,18 +142,11 @@ impl<'a> Loader<'a> {
         let every = wanted.iter().flat_map(|wanted| &wanted.on);
         let every: Vec<Uuid> = every.filter_map(key_of).collect();
         // What one of them asks for is read for all.
-        let mut spared = wanted
+        let told = wanted
             .iter()
-            .map(|wanted| T::spared(&wanted.alias.selection()));
-        let first = spared.next().unwrap_or_default();
-        let spared = spared.fold(first, |all, some| {
-            let in_some = |(column, _): &(Column<T>, _)| {
-                some.iter()
-                    .any(|(known, _)| known.as_str() == column.as_str())
-            };
-            all.into_iter().filter(in_some).collect()
-        });
-        let mut rows = self.rows::<T>(column, &every, &spared).await?;
+            .map(|wanted| T::told(&wanted.alias.selection()))
+            .fold(Told::of([column]), Told::or);
+        let mut rows = self.rows::<T>(column, &every, told).await?;
         for (nth, Wanted { alias, on }) in wanted.iter().enumerate() {
             let rows = if nth + 1 == wanted.len() {
                 std::mem::take(&mut rows)

@@ -11,7 +11,7 @@ use super::Loader;
 use crate::domain::filter::Filter;
 use crate::domain::history::Moment;
 use crate::domain::page;
-use crate::domain::read;
+use crate::domain::read::{self, Told};
 use crate::domain::scope::Scoped;
 use crate::domain::status_type;
 use crate::domain::table::{EntityTrait, ModelTrait};
@@ -20,7 +20,7 @@ use crate::graphql::filter::FilterInput;
 use crate::graphql::id::Kind;
 use crate::graphql::order::OrderInput;
 use crate::graphql::selection::Selection;
-use crate::graphql::written::Written;
+use crate::graphql::written::{Written, snake};
 
 pub(in crate::graphql) type Row<T> = <<T as Noun>::Entity as EntityTrait>::Model;
 pub(in crate::graphql) type Column<T> = <<T as Noun>::Entity as EntityTrait>::Column;
@@ -36,22 +36,26 @@ pub(in crate::graphql) trait Noun:
     /// The primary key.
     const KEY: Column<Self>;
 
-    /// The columns that only these fields show, and which are left out of the rows where none of them is selected, with
-    /// what stands in their place.
-    const DEAR: &'static [(&'static str, Column<Self>, &'static str)] = &[];
+    /// The columns that every object is made from, beside the key.
+    const NEEDED: &'static [Column<Self>] = &[];
 
-    /// Whether `selection` asks an object for a field, of whatever type it turns out to be.
-    fn asks(selection: &Selection<'_>, field: &str) -> bool {
-        selection.has(&Self::type_name(), field)
-    }
+    /// The columns from which fields are told that no column is named after. A field of which neither is known takes them
+    /// all.
+    const TOLD_BY: &'static [(&'static str, &'static [Column<Self>])] = &[];
 
-    /// The columns that `selection` does without.
-    fn spared(selection: &Selection<'_>) -> Vec<(Column<Self>, &'static str)> {
-        let dear = Self::DEAR.iter();
-        let unasked = dear.filter(|(field, _, _)| !Self::asks(selection, field));
-        unasked
-            .map(|(_, column, instead)| (*column, *instead))
-            .collect()
+    /// The columns that `selection` asks for.
+    fn told(selection: &Selection<'_>) -> Told<Self::Entity> {
+        let needed = Self::NEEDED.iter().copied();
+        let mut told = Told::of(needed).and([Self::KEY]);
+        for name in selection.names() {
+            let mut by = Self::TOLD_BY.iter();
+            told = told.or(match by.find(|(field, _)| *field == name) {
+                Some((_, columns)) => Told::of(columns.iter().copied()),
+                None if name == "__typename" => Told::none(),
+                None => Told::named(&snake(name)).unwrap_or_else(Told::all),
+            });
+        }
+        told
     }
 
     /// Makes the objects of `rows` with all that is selected below them; one object for each row, in their order.

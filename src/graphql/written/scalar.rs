@@ -10,6 +10,7 @@ use crate::graphql::enums::{
     ActivityKind, Bucket, Operation, Outcome, Priority, SlaState, Source, StatusType, TaskKind,
     WorkState,
 };
+use crate::graphql::id::GlobalId;
 use crate::graphql::mutation::RowVerdict;
 
 macro_rules! plain {
@@ -53,6 +54,15 @@ named!(
 impl Written for ID {
     fn write(&self, _: &Below<'_>, json: &mut Json) {
         json.scalar(&self.0);
+    }
+}
+
+impl Written for GlobalId {
+    fn write(&self, _: &Below<'_>, json: &mut Json) {
+        // Nothing in it needs to be escaped.
+        json.text.push(b'"');
+        self.with(|id| json.text.extend_from_slice(id.as_bytes()));
+        json.text.push(b'"');
     }
 }
 

@@ -4,12 +4,15 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 
 /// Appends `time` as a JSON string.
 pub(super) fn write(time: DateTime<Utc>, text: &mut Vec<u8>) {
+    let utc = time;
+    // Without an offset: each part of a time with one is worked out anew.
+    let time = time.naive_utc();
     let year = time.year();
     let nanos = time.nanosecond();
     // What is stored has neither another year nor more digits.
     if !(0..=9_999).contains(&year) || !nanos.is_multiple_of(1_000) || nanos >= 1_000_000_000 {
         text.push(b'"');
-        text.extend_from_slice(time.to_rfc3339().as_bytes());
+        text.extend_from_slice(utc.to_rfc3339().as_bytes());
         text.push(b'"');
         return;
     }
@@ -38,11 +41,14 @@ pub(super) fn write(time: DateTime<Utc>, text: &mut Vec<u8>) {
 }
 
 /// Appends the last `count` decimal digits of `number`.
-fn digits(text: &mut Vec<u8>, number: u32, count: u32) {
-    for place in (0..count).rev() {
-        let digit = number / 10_u32.pow(place) % 10;
-        text.push(b'0' + u8::try_from(digit).unwrap_or(0));
+fn digits(text: &mut Vec<u8>, number: u32, count: usize) {
+    let mut digits = [b'0'; 6];
+    let mut left = number;
+    for digit in digits.iter_mut().rev() {
+        *digit += u8::try_from(left % 10).unwrap_or(0);
+        left /= 10;
     }
+    text.extend_from_slice(digits.get(6 - count..).unwrap_or_default());
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::domain::filter::Filter;
+use crate::domain::read::statement::rows;
 use crate::domain::read::{Keys, asked};
 use crate::domain::scope::{Scope, Scoped};
 use crate::domain::statistics::Interval;
@@ -103,7 +104,7 @@ impl<E: Scoped> Question<'_, E> {
             .expr_as(Expr::SubQuery(None, Box::new(inner.into())), "told")
             .from_function(intervals, "b");
         let mut found = Found::new();
-        for row in connection.query_all(&outer).await? {
+        for row in rows(connection, &outer).await? {
             let place = match self.place {
                 Place::Everywhere => Uuid::nil(),
                 _ => row.try_get("", "parent_")?,
