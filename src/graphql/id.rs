@@ -158,3 +158,19 @@ pub fn decode_as(kind: Kind, id: &str) -> Result<Uuid, Fault> {
         )))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_each_type_is_found_again() {
+        let id = Uuid::from_u128(0x0015_ca58_c7ed_58e3_9850_2bd9_d0e4_a46c);
+        for (kind, name) in KINDS {
+            assert!(name.len() <= LONGEST_NAME);
+            assert_eq!(decode(&encode(kind, id)).unwrap(), (kind, id), "{name}");
+        }
+        let text = "VGFzazowMDE1Y2E1OC1jN2VkLTU4ZTMtOTg1MC0yYmQ5ZDBlNGE0NmM";
+        assert_eq!(encode(Kind::Task, id).0, text);
+    }
+}

@@ -1,5 +1,6 @@
 //! Statements as they are sent: a plan that PostgreSQL keeps for a prepared statement must fit all its parameters, so
-//! what decides on a plan is written out. How many rows are wanted, and whether something is so, is no parameter.
+//! what decides on a plan is written out there: how many rows are wanted, and whether something is so, is no parameter.
+//! SQLite plans once and looks at no parameter; told how few rows are wanted, it would rather sort all than walk an index.
 
 use std::fmt::{self, Write};
 
@@ -37,7 +38,7 @@ fn statement(backend: DbBackend, query: &SelectStatement) -> Statement {
 struct Text {
     sql: String,
     values: Vec<Value>,
-    is_numbered: bool,
+    is_postgres: bool,
 }
 
 impl Text {
@@ -45,7 +46,7 @@ impl Text {
         Self {
             sql: String::with_capacity(512),
             values: Vec::new(),
-            is_numbered: backend == DbBackend::Postgres,
+            is_postgres: backend == DbBackend::Postgres,
         }
     }
 }
@@ -64,6 +65,11 @@ impl fmt::Display for Text {
 
 impl SqlWriter for Text {
     fn push_param<T: QueryBuilder>(&mut self, value: Value, _: &T) {
+        if !self.is_postgres {
+            self.values.push(value);
+            self.sql.push('?');
+            return;
+        }
         match value {
             Value::Bool(Some(true)) => self.sql.push_str("TRUE"),
             Value::Bool(Some(false)) => self.sql.push_str("FALSE"),
@@ -71,12 +77,8 @@ impl SqlWriter for Text {
             Value::BigUnsigned(Some(number)) => self.sql.push_str(&number.to_string()),
             value => {
                 self.values.push(value);
-                if self.is_numbered {
-                    self.sql.push('$');
-                    self.sql.push_str(&self.values.len().to_string());
-                } else {
-                    self.sql.push('?');
-                }
+                self.sql.push('$');
+                self.sql.push_str(&self.values.len().to_string());
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Who may see what: one estate, walked through every door by viewers of each kind.
 
+mod alone;
 mod door;
 mod estate;
 mod live;
@@ -11,6 +12,7 @@ use crate::support::Case;
 
 pub fn tests() -> Vec<Case> {
     [
+        alone::tests(),
         door::tests(),
         live::tests(),
         statistics::tests(),

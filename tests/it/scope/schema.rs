@@ -83,6 +83,22 @@ impl Shape {
             .collect()
     }
 
+    /// The object types that `of` stands for.
+    pub fn objects(&self, of: &str) -> Vec<String> {
+        match list(self.ty(of), "possibleTypes") {
+            [] => vec![of.to_owned()],
+            possible => possible.iter().map(|ty| name(ty).to_owned()).collect(),
+        }
+    }
+
+    /// What is asked of a field of this type that goes no further than it must.
+    pub fn below(&self, of: &str) -> String {
+        match self.is_leaf(of) {
+            true => String::new(),
+            false => self.selection(of, 0),
+        }
+    }
+
     fn is_leaf(&self, of: &str) -> bool {
         matches!(self.ty(of)["kind"].as_str(), Some("SCALAR" | "ENUM"))
     }
