@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use sea_orm::sea_query::ColumnType;
+use sea_orm::sea_query::{ArrayType, ColumnType};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, Iden, IdenStatic,
     Iterable, ModelTrait, PrimaryKeyToColumn, Statement, Value,
@@ -57,23 +57,40 @@ pub fn place_keys(
     let mut values = Vec::with_capacity(keys.len());
     for (index, keys) in keys.iter().enumerate() {
         let parameter = index + 1;
-        let (postgres, sqlite) = match keys {
-            Keys::Uuids(_) => ("uuid", "unhex(value, '-')"),
-            Keys::Texts(_) => ("text", "value"),
+        let key = match keys {
+            Keys::Uuids(_) => "unhex(value, '-')",
+            Keys::Texts(_) => "value",
         };
         let set = match backend {
-            DbBackend::Sqlite => format!("(SELECT {sqlite} FROM json_each(?{parameter}))"),
-            _ => format!("(SELECT unnest(CAST(${parameter} AS {postgres}[])))"),
+            DbBackend::Sqlite => format!("(SELECT {key} FROM json_each(?{parameter}))"),
+            _ => format!("(SELECT unnest(${parameter}))"),
         };
         predicate = predicate.replace(&format!("{{{index}}}"), &set);
-        values.push(key_text(*keys, backend).into());
+        values.push(match backend {
+            DbBackend::Sqlite => key_text(*keys).into(),
+            _ => key_array(*keys),
+        });
     }
     sql.push_str(&predicate);
     values
 }
 
-fn key_text(keys: Keys<'_>, backend: DbBackend) -> String {
-    let mut list = List::new(backend);
+fn key_array(keys: Keys<'_>) -> Value {
+    let (kind, keys) = match keys {
+        Keys::Uuids(uuids) => (
+            ArrayType::Uuid,
+            uuids.iter().copied().map(Value::from).collect(),
+        ),
+        Keys::Texts(texts) => (
+            ArrayType::String,
+            texts.iter().map(|text| Value::from(text.as_str())).collect(),
+        ),
+    };
+    Value::Array(kind, Some(Box::new(keys)))
+}
+
+fn key_text(keys: Keys<'_>) -> String {
+    let mut list = List::new(DbBackend::Sqlite);
     match keys {
         Keys::Uuids(uuids) => uuids
             .iter()

@@ -243,6 +243,10 @@ fn postgres(options: PgConnectOptions, role: Role) -> PgConnectOptions {
             ("statement_timeout", "0"),
             ("lock_timeout", "5s"),
             ("idle_in_transaction_session_timeout", "10s"),
+            // A statement of the writer is about few rows, whatever the planner expects: for a recursive one it clears as
+            // much memory beforehand as it may use, which took longer than all else that was read.
+            ("work_mem", "1MB"),
+            ("hash_mem_multiplier", "1"),
             ("synchronous_commit", "on"),
             ("tcp_keepalives_idle", "10"),
             ("tcp_keepalives_interval", "5"),

@@ -219,10 +219,14 @@ impl Page {
     where
         M: ModelTrait,
     {
-        let mut rows: Vec<(Position, M)> = rows
-            .into_iter()
-            .map(|row| (order.position(&row), row))
-            .collect();
+        let positions: Vec<Position> = rows.iter().map(|row| order.position(row)).collect();
+        let in_order = |one: &Position, other: &Position| order.compare(one, other).is_le();
+        // As a rule they come as they were sorted within the statement, which promises nothing; wide rows are moved for a
+        // reason only.
+        if positions.is_sorted_by(in_order) {
+            return self.cut(rows);
+        }
+        let mut rows: Vec<(Position, M)> = std::iter::zip(positions, rows).collect();
         rows.sort_by(|(one, _), (other, _)| order.compare(one, other));
         self.cut(rows.into_iter().map(|(_, row)| row).collect())
     }

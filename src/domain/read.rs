@@ -25,6 +25,9 @@ pub(super) use keys::Keys;
 use statement::rows;
 pub use told::Told;
 
+/// For how many rows of a parent there is room from the start.
+const MOST_ROOM: usize = 16;
+
 /// A count stops here: nobody waits for the exact number of a very long list.
 pub const COUNT_LIMIT: u64 = 10_000;
 
@@ -292,10 +295,13 @@ where
     E::Model: ModelTrait<Entity = E>,
 {
     let told = list.read();
+    let room = usize::try_from(list.page.size).map_or(0, |size| size.saturating_add(1));
     let mut groups: HashMap<Uuid, Vec<E::Model>> = HashMap::new();
     for row in rows(connection, query).await? {
         let parent: Uuid = row.try_get_by_index(0)?;
-        groups.entry(parent).or_default().push(told.row(&row, 1)?);
+        let group = groups.entry(parent);
+        let group = group.or_insert_with(|| Vec::with_capacity(room.min(MOST_ROOM)));
+        group.push(told.row(&row, 1)?);
     }
     let cut = |(parent, rows)| (parent, list.page.sorted(rows, list.order));
     Ok(groups.into_iter().map(cut).collect())

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
@@ -24,6 +24,10 @@ use super::wake::Wake;
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// How many facts one transaction takes, unless a single delivery has more.
 const MOST_FACTS: usize = 5_000;
+/// For how long, at most, deliveries are waited for while others are there.
+const PATIENCE: Duration = Duration::from_millis(5);
+/// What part of a batch's time is waited after it.
+const PART: u32 = 4;
 /// How often a batch that lost against another transaction is tried again at once.
 const RETRIES: u32 = 5;
 
@@ -138,7 +142,9 @@ async fn run(
     wake: Wake,
 ) {
     let mut jobs = Vec::with_capacity(batch);
+    let mut last = Last::default();
     while queue.recv_many(&mut jobs, batch).await > 0 {
+        last.gather(&mut queue, &mut jobs, batch).await;
         let mut deliveries = Vec::with_capacity(jobs.len());
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs.drain(..) {
@@ -146,7 +152,7 @@ async fn run(
             // The room is given back with the answer.
             answers.push((job.answer, job.room));
         }
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         let results = drive(&database, &deliveries, &clock, Occasion::Arrival).await;
         // Repeats tell nothing. An unknown outcome may have.
         let is_told = |result: &Result<Receipt, Unavailable>| match result {
@@ -162,6 +168,40 @@ async fn run(
         for ((answer, _room), result) in answers.into_iter().zip(results) {
             // A caller that has gone away learns nothing; its delivery is stored all the same.
             drop(answer.send(result));
+        }
+        last = Last {
+            ended: Some(Instant::now()),
+            took: began.elapsed(),
+            deliveries: deliveries.len(),
+        };
+    }
+}
+
+/// The batch before. A transaction costs much the same for one delivery and for a hundred, and callers that were answered
+/// tend to call again at once: without a moment's patience two halves of them take turns, each waiting for the other's
+/// transaction.
+#[derive(Default)]
+struct Last {
+    ended: Option<Instant>,
+    took: Duration,
+    deliveries: usize,
+}
+
+impl Last {
+    /// Under load, waits for as many deliveries as the batch before had, for a small part of the time that it took.
+    async fn gather(&self, queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>, batch: usize) {
+        let Some(ended) = self.ended.filter(|ended| ended.elapsed() < PATIENCE) else {
+            return;
+        };
+        let until = ended + (self.took / PART).min(PATIENCE);
+        let wanted = (jobs.len() + self.deliveries).min(batch);
+        while jobs.len() < wanted {
+            let more = queue.recv_many(jobs, wanted - jobs.len());
+            match tokio::time::timeout_at(until.into(), more).await {
+                Ok(1..) => {}
+                // Nobody calls any more, or the moment is over.
+                Ok(0) | Err(_) => return,
+            }
         }
     }
 }

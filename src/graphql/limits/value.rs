@@ -104,6 +104,17 @@ pub(super) fn check(
     Ok(())
 }
 
+/// How many words a search for `text` has; at most so many, as long as that is few enough.
+fn words(text: &str) -> usize {
+    // Words of ASCII are parted by signs: mostly there is nothing to look up in Unicode's tables.
+    let signs = text.bytes().filter(|byte| !byte.is_ascii_alphanumeric());
+    let most = signs.count() + 1;
+    if text.is_ascii() && most <= MOST_WORDS {
+        return most;
+    }
+    Phrase::of(text).map_or(0, |phrase| phrase.words())
+}
+
 /// How much a value holds.
 #[derive(Clone, Copy, Debug, Default)]
 struct Measure {
@@ -249,7 +260,7 @@ impl Scale<'_> {
             Part::Text(text) => {
                 // A variable is named by nothing: how it is used is seen later.
                 let words = match name {
-                    "search" | "" => Phrase::of(text).map_or(0, |phrase| phrase.words()),
+                    "search" | "" => words(text),
                     _ => 0,
                 };
                 if name == "search" {

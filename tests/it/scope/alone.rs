@@ -54,8 +54,11 @@ async fn a_field_says_the_same_alone_as_beside_all_others(
 }
 
 async fn nodes(estate: &Estate, ty: &str, fields: &str, ids: &[String]) -> Vec<Value> {
-    let query = format!("query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {ty} {{ {fields} }} }} }}");
-    let answer = estate.ask(Viewer::open(), &query, json!({"ids": ids})).await;
+    let query =
+        format!("query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {ty} {{ {fields} }} }} }}");
+    let answer = estate
+        .ask(Viewer::open(), &query, json!({"ids": ids}))
+        .await;
     let nodes = answer["data"]["nodes"].as_array();
     nodes.unwrap_or_else(|| panic!("{query}\n{answer}")).clone()
 }
