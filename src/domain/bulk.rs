@@ -83,7 +83,10 @@ fn key_array(keys: Keys<'_>) -> Value {
         ),
         Keys::Texts(texts) => (
             ArrayType::String,
-            texts.iter().map(|text| Value::from(text.as_str())).collect(),
+            texts
+                .iter()
+                .map(|text| Value::from(text.as_str()))
+                .collect(),
         ),
     };
     Value::Array(kind, Some(Box::new(keys)))

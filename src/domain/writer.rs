@@ -25,9 +25,9 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// How many facts one transaction takes, unless a single delivery has more.
 const MOST_FACTS: usize = 5_000;
 /// For how long, at most, deliveries are waited for while others are there.
-const PATIENCE: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_millis(10);
 /// What part of a batch's time is waited after it.
-const PART: u32 = 4;
+const PART: u32 = 3;
 /// How often a batch that lost against another transaction is tried again at once.
 const RETRIES: u32 = 5;
 

@@ -1,5 +1,6 @@
-//! The life of one socket: hears, judges, runs, tells, pings, and ends. Results that come close together are written as
-//! one; while the client does not take them nothing else is heard or asked for, so a slow client costs little memory.
+//! The life of one socket: hears, judges, runs, tells, pings, and ends. Results that come close together are asked for and
+//! written together; while the client does not take them nothing else is heard or asked for, so a slow client costs
+//! little memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message};
 use futures_util::future::BoxFuture;
-use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt, stream};
 use tokio::task::yield_now;
 use tokio::time::{
     Instant, Interval, MissedTickBehavior, interval_at, sleep, sleep_until, timeout,
@@ -24,13 +25,13 @@ use crate::http::reader::Reader;
 const GOODBYE: Duration = Duration::from_secs(1);
 /// How many pings may go unanswered.
 const UNANSWERED: u32 = 2;
-/// After so many messages in a row other sockets have their turn.
-const BURST: u32 = 32;
-/// How long after results were written the next ones are, at the earliest: a busy feed costs a write each time, not one
-/// for each event. What comes after a silence is written at once.
+/// So many messages are written together at most; then other sockets have their turn.
+const BURST: usize = 32;
+/// How long after results were written the next ones are asked for, at the earliest: a busy feed costs a write and a turn
+/// of the socket each time, not for each event. What comes after a silence is written at once.
 const GAP: Duration = Duration::from_millis(15);
 /// So many bytes are written without waiting for more.
-const MOST_KEPT: usize = 16 * 1024;
+const MOST_BYTES: usize = 16 * 1024;
 
 /// What one socket consists of, but for the wire.
 pub(super) struct Socket {
@@ -43,8 +44,8 @@ pub(super) struct Socket {
     over: BoxFuture<'static, Close>,
     pulse: Pulse,
     pings: Interval,
-    burst: u32,
-    kept: Kept,
+    /// Until when no results are asked for; none after a silence.
+    rests_until: Option<Instant>,
 }
 
 /// How it ended.
@@ -73,8 +74,7 @@ impl Socket {
             operations: Operations::new(terms.operations),
             seat: Seat::Empty,
             pulse: Pulse::default(),
-            burst: 0,
-            kept: Kept::default(),
+            rests_until: None,
             live,
             shown,
             pings,
@@ -106,7 +106,7 @@ impl Socket {
         Input: Stream<Item = Result<Message, axum::Error>> + Unpin,
         Out: Sink<Message, Error = axum::Error> + Unpin,
     {
-        let due = self.kept.due();
+        let rests_until = self.rests_until;
         let message = tokio::select! {
             close = &mut self.over => return Err(close.into()),
             message = input.next() => {
@@ -121,21 +121,12 @@ impl Socket {
                 self.over = Box::pin(seated(Arc::clone(&self.live), self.seat.sitter()?.reader.clone()));
                 Message::Text(Told::Ack.text().into())
             }
-            told = self.operations.next() => {
-                let told = told?;
-                // Whoever asked once waits for the end.
-                let may_wait = matches!(told, Told::Next(..));
-                let text = told.text();
-                if may_wait && self.kept.keeps(text.len(), Instant::now()) {
-                    let fed = out.feed(Message::Text(text.into()));
-                    within(fed, self.live.terms.patience, &mut self.over).await?;
-                    return self.rest().await;
-                }
-                Message::Text(text.into())
+            told = self.operations.next(), if rests_until.is_none() => {
+                return self.tell(told?, out).await;
             }
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                self.kept.written(Instant::now());
-                return within(out.flush(), self.live.terms.patience, &mut self.over).await;
+            () = sleep_until(rests_until.unwrap_or_else(Instant::now)), if rests_until.is_some() => {
+                self.rests_until = None;
+                return Ok(());
             }
             _ = self.pings.tick() => {
                 if self.pulse.is_gone() {
@@ -144,18 +135,39 @@ impl Socket {
                 Message::Ping(Bytes::new())
             }
         };
-        self.kept.written(Instant::now());
-        within(out.send(message), self.live.terms.patience, &mut self.over).await?;
-        self.rest().await
+        within(out.send(message), self.live.terms.patience, &mut self.over).await
     }
 
-    /// Others have their turn after a while.
-    async fn rest(&mut self) -> Result<(), Ended> {
-        self.burst = (self.burst + 1) % BURST;
-        if self.burst == 0 {
+    /// Tells a result, and what else has come by now.
+    async fn tell<Out>(&mut self, first: Told, out: &mut Out) -> Result<(), Ended>
+    where
+        Out: Sink<Message, Error = axum::Error> + Unpin,
+    {
+        let mut batch = Batch::default();
+        batch.push(first);
+        let mut ended = Ok(());
+        while batch.has_room() {
+            match self.operations.next().now_or_never() {
+                Some(Ok(told)) => batch.push(told),
+                Some(Err(close)) => {
+                    // What came before it is told before it.
+                    ended = Err(close.into());
+                    break;
+                }
+                None => break,
+            }
+        }
+        let is_full = !batch.has_room();
+        self.rests_until = batch.may_others_wait.then(|| Instant::now() + GAP);
+        let mut messages = stream::iter(batch.messages.into_iter().map(Ok));
+        let writing = out.send_all(&mut messages);
+        within(writing, self.live.terms.patience, &mut self.over).await?;
+        if is_full {
+            // What is there already does not wait; others have their turn.
+            self.rests_until = None;
             yield_now().await;
         }
-        Ok(())
+        ended
     }
 
     /// What a message of the client comes to, and what is answered at once.
@@ -225,38 +237,34 @@ async fn within(
     }
 }
 
-/// Results that were not written yet.
-#[derive(Debug, Default)]
-struct Kept {
+/// Messages that are written together.
+struct Batch {
+    messages: Vec<Message>,
     bytes: usize,
-    /// When the last ones were.
-    written: Option<Instant>,
+    /// Whether it holds nothing but results of what goes on: whoever asked once waits for the end of it.
+    may_others_wait: bool,
 }
 
-impl Kept {
-    /// Whether one more result of so many bytes is kept as well, to be written with others.
-    fn keeps(&mut self, bytes: usize, now: Instant) -> bool {
-        let is_soon = self.written.is_some_and(|written| now < written + GAP);
-        if !is_soon || self.bytes + bytes > MOST_KEPT {
-            return false;
-        }
-        self.bytes += bytes;
-        true
-    }
-
-    /// When what is kept has to be written.
-    fn due(&self) -> Option<Instant> {
-        self.written
-            .filter(|_| self.bytes > 0)
-            .map(|written| written + GAP)
-    }
-
-    /// All is written now.
-    fn written(&mut self, now: Instant) {
-        *self = Self {
+impl Default for Batch {
+    fn default() -> Self {
+        Self {
+            messages: Vec::new(),
             bytes: 0,
-            written: Some(now),
-        };
+            may_others_wait: true,
+        }
+    }
+}
+
+impl Batch {
+    fn push(&mut self, told: Told) {
+        self.may_others_wait &= matches!(told, Told::Next(..));
+        let text = told.text();
+        self.bytes += text.len();
+        self.messages.push(Message::Text(text.into()));
+    }
+
+    fn has_room(&self) -> bool {
+        self.messages.len() < BURST && self.bytes < MOST_BYTES
     }
 }
 
@@ -390,17 +398,21 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_close_together_is_written_together_and_a_lone_result_at_once() {
-        let (mut kept, begun) = (Kept::default(), Instant::now());
-        assert!(!kept.keeps(100, begun) && kept.due().is_none());
-        kept.written(begun);
-        assert!(kept.due().is_none());
-        let soon = begun + GAP / 3;
-        assert!(kept.keeps(100, soon) && kept.keeps(100, soon));
-        assert_eq!(kept.due(), Some(begun + GAP));
-        assert!(!kept.keeps(MOST_KEPT, soon), "too much is kept");
-        kept.written(begun + GAP);
-        let late = begun + GAP + GAP;
-        assert!(!kept.keeps(100, late) && kept.due().is_none());
+    fn a_batch_is_bounded_and_waits_only_where_nobody_waits_for_its_end() {
+        let next = |length: usize| Told::Next("a".into(), "1".repeat(length));
+        let mut batch = Batch::default();
+        for _ in 1..BURST {
+            batch.push(next(1));
+            assert!(batch.has_room() && batch.may_others_wait);
+        }
+        batch.push(next(1));
+        assert!(!batch.has_room(), "too many messages");
+        let mut batch = Batch::default();
+        batch.push(next(MOST_BYTES));
+        assert!(!batch.has_room(), "too many bytes");
+        let mut batch = Batch::default();
+        batch.push(next(1));
+        batch.push(Told::Complete("a".into()));
+        assert!(batch.has_room() && !batch.may_others_wait);
     }
 }
