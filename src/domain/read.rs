@@ -25,6 +25,10 @@ pub(super) use keys::Keys;
 use statement::rows;
 pub use told::Told;
 
+/// As many columns a page tells on SQLite, which takes rows of fewer for so cheap to sort that it would rather sort all
+/// that a filter lets through than walk the index of the order until the page is full.
+const WIDE: usize = 31;
+
 /// For how many rows of a parent there is room from the start.
 const MOST_ROOM: usize = 16;
 
@@ -122,6 +126,10 @@ where
         .exprs(told.selected(E::default().table_name()))
         .from(E::default())
         .cond_where(condition);
+    if connection.get_database_backend() == DbBackend::Sqlite {
+        let missing = WIDE.saturating_sub(told.count());
+        query.exprs((0..missing).map(|_| Expr::cust("NULL")));
+    }
     list.page.apply(&mut query, list.order);
     let rows = rows(connection, &query).await?;
     let rows: Result<Vec<E::Model>, DbErr> = rows.iter().map(|row| told.row(row, 0)).collect();

@@ -1,6 +1,6 @@
 //! Statements as they are sent: a plan that PostgreSQL keeps for a prepared statement must fit all its parameters, so
 //! what decides on a plan is written out there: how many rows are wanted, and whether something is so, is no parameter.
-//! SQLite plans once and looks at no parameter; told how few rows are wanted, it would rather sort all than walk an index.
+//! SQLite looks at no parameter when it plans.
 
 use std::fmt::{self, Write};
 

@@ -60,6 +60,11 @@ impl<E: Stored> Told<E> {
         Self(self.0 | other.0, PhantomData)
     }
 
+    /// How many columns they are.
+    pub(in crate::domain) fn count(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
     /// The columns as `table` has them, in the order in which [`Told::row`] reads them.
     pub(in crate::domain) fn selected(
         self,
