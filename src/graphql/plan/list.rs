@@ -289,8 +289,8 @@ struct Cursors {
 
 impl Cursors {
     fn of<M>(rows: &[M], asked: Asked, cursor: impl Fn(&M) -> String) -> Self {
-        let of_edges = asked.of_edges.then_some(rows).unwrap_or_default();
-        let of_page = asked.of_page.then_some(rows).unwrap_or_default();
+        let of_edges = if asked.of_edges { rows } else { &[] };
+        let of_page = if asked.of_page { rows } else { &[] };
         Self {
             edges: of_edges.iter().map(&cursor).collect(),
             start: of_page.first().map(&cursor),

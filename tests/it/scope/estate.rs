@@ -195,7 +195,8 @@ pub struct Estate {
     pub things: Vec<Thing>,
     /// The feed: ids in order, each with whom the feed shows it to.
     pub feed: Vec<(Uuid, Owners)>,
-    schema: Schema,
+    /// What is asked.
+    pub schema: Schema,
     _wake: Wake,
 }
 
