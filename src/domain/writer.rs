@@ -165,15 +165,15 @@ async fn run(
             wake.hint();
         }
         tracing::debug!(deliveries = deliveries.len(), waiting = queue.len(), took = ?began.elapsed(), "a batch");
+        last = Last {
+            ended: Some(Instant::now()),
+            took: began.elapsed(),
+            callers: deliveries.len() + queue.len(),
+        };
         for ((answer, _room), result) in answers.into_iter().zip(results) {
             // A caller that has gone away learns nothing; its delivery is stored all the same.
             drop(answer.send(result));
         }
-        last = Last {
-            ended: Some(Instant::now()),
-            took: began.elapsed(),
-            deliveries: deliveries.len(),
-        };
     }
 }
 
@@ -184,17 +184,18 @@ async fn run(
 struct Last {
     ended: Option<Instant>,
     took: Duration,
-    deliveries: usize,
+    /// How many called: those who were answered and those who were waiting then.
+    callers: usize,
 }
 
 impl Last {
-    /// Under load, waits for as many deliveries as the batch before had, for a small part of the time that it took.
+    /// Under load, waits until as many have called as before, for a small part of the time that the batch before took.
     async fn gather(&self, queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>, batch: usize) {
         let Some(ended) = self.ended.filter(|ended| ended.elapsed() < PATIENCE) else {
             return;
         };
         let until = ended + (self.took / PART).min(PATIENCE);
-        let wanted = (jobs.len() + self.deliveries).min(batch);
+        let wanted = self.callers.min(batch);
         while jobs.len() < wanted {
             let more = queue.recv_many(jobs, wanted - jobs.len());
             match tokio::time::timeout_at(until.into(), more).await {
