@@ -4,13 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::header::vary;
@@ -50,8 +49,12 @@ impl Cors {
     }
 }
 
-/// The middleware: answers browsers that ask beforehand, and tells them who may read an answer.
-pub(super) async fn check(State(cors): State<Cors>, request: Request, next: Next) -> Response {
+/// Answers browsers that ask beforehand, and tells them who may read an answer.
+pub(super) async fn check<F: Future<Output = Response>>(
+    cors: &Cors,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let origin = cors.listed(request.headers()).cloned();
     let asks_before = request.method() == Method::OPTIONS
         && request.headers().contains_key(ORIGIN)
@@ -64,7 +67,7 @@ pub(super) async fn check(State(cors): State<Cors>, request: Request, next: Next
             let why = "Pages of this origin may not read here: the setting `http.cors_origins` has to name it.\n";
             (StatusCode::FORBIDDEN, why).into_response()
         }
-        _ => next.run(request).await,
+        _ => next(request).await,
     };
     let headers = response.headers_mut();
     vary(headers, "origin");

@@ -7,12 +7,11 @@ mod stream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::Request;
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Extension, RawQuery, State};
+use axum::extract::{Extension, FromRef, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use serde_json::{Map, Value, json};
@@ -23,7 +22,7 @@ use super::gzip;
 use super::header::RequestId;
 use super::live::Live;
 use super::media;
-use super::reader::{self, Place, Reader};
+use super::reader::{Place, Reader, Readers};
 use crate::graphql;
 use crate::graphql::error::Fault;
 use crate::graphql::limits::Limit;
@@ -60,12 +59,16 @@ impl Face {
     }
 }
 
+impl FromRef<Face> for Arc<Readers> {
+    fn from_ref(face: &Face) -> Self {
+        Self::clone(&face.live.readers)
+    }
+}
+
 /// `/graphql`, `/graphql/stream` and `/schema.graphql`.
 pub fn routes(face: Face) -> Router {
     let sdl = Arc::new(graphql::sdl());
-    let cors = face.cors.clone();
-    let compression = face.compression;
-    let routes = Router::new()
+    Router::new()
         .route("/graphql", get(by_get).post(by_post).fallback(otherwise))
         .route(
             "/graphql/stream",
@@ -73,11 +76,6 @@ pub fn routes(face: Face) -> Router {
                 .post(stream::by_post)
                 .fallback(stream::otherwise),
         )
-        .route_layer(from_fn_with_state(
-            Arc::clone(&face.live.readers),
-            reader::check,
-        ))
-        .with_state(face)
         .route(
             "/schema.graphql",
             get(move || {
@@ -87,18 +85,27 @@ pub fn routes(face: Face) -> Router {
                     ([(header::CONTENT_TYPE, kind)], sdl.as_str().to_owned())
                 }
             }),
-        );
-    let routes = match compression {
-        true => routes.layer(from_fn(gzip::apply)),
-        false => routes,
-    };
-    routes.layer(from_fn_with_state(cors, cors::check))
+        )
+        .layer(from_fn_with_state(face.clone(), dress))
+        .with_state(face)
+}
+
+/// The middleware: what pages of other sites are told, and answers compressed.
+async fn dress(State(face): State<Face>, request: Request, next: Next) -> Response {
+    let run = |request| next.run(request);
+    cors::check(&face.cors, request, |request| async {
+        match face.compression {
+            true => gzip::apply(request, run).await,
+            false => run(request).await,
+        }
+    })
+    .await
 }
 
 async fn by_post(
     State(face): State<Face>,
     Extension(id): Extension<RequestId>,
-    Extension(reader): Extension<Reader>,
+    reader: Reader,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -135,7 +142,7 @@ async fn posted(
     reader: &Reader,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Request, Refusal> {
+) -> Result<async_graphql::Request, Refusal> {
     if !media::is_json(headers) {
         return Err(Refusal::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -170,7 +177,7 @@ async fn read(face: &Face, headers: &HeaderMap, body: Body) -> Result<axum::body
 async fn by_get(
     State(face): State<Face>,
     Extension(id): Extension<RequestId>,
-    Extension(reader): Extension<Reader>,
+    reader: Reader,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -197,7 +204,7 @@ fn asked(
     reader: &Reader,
     headers: &HeaderMap,
     query: Option<String>,
-) -> Result<Request, Refusal> {
+) -> Result<async_graphql::Request, Refusal> {
     if is_embedded(headers) && face.cors.listed(headers).is_none() {
         return Err(Refusal::new(
             StatusCode::FORBIDDEN,
@@ -219,7 +226,7 @@ fn is_embedded(headers: &HeaderMap) -> bool {
         && !UNCOMMON.iter().any(|name| headers.contains_key(*name))
 }
 
-async fn otherwise(Extension(id): Extension<RequestId>, headers: HeaderMap) -> Response {
+async fn otherwise(Extension(id): Extension<RequestId>, _: Reader, headers: HeaderMap) -> Response {
     answer::otherwise_than(&headers, id, "send GraphQL by POST, or a query by GET")
 }
 
@@ -231,7 +238,7 @@ fn not_acceptable(headers: &HeaderMap, id: RequestId) -> Response {
 async fn run(
     face: &Face,
     reader: &Reader,
-    request: Request,
+    request: async_graphql::Request,
     id: RequestId,
 ) -> async_graphql::Response {
     let viewer = reader.viewer.clone();
@@ -239,7 +246,7 @@ async fn run(
 }
 
 /// The request; of a display, the one that is stored with its key.
-fn understood(reader: &Reader, body: Value) -> Result<Request, Refusal> {
+fn understood(reader: &Reader, body: Value) -> Result<async_graphql::Request, Refusal> {
     let body = match (&reader.bound, body) {
         (Some(bound), Value::Object(asked)) => match bound.request(&asked) {
             Ok(stored) => Value::Object(stored),

@@ -6,7 +6,6 @@ use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::response::Parts;
-use axum::middleware::Next;
 use axum::response::Response;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -18,10 +17,13 @@ const SHORTEST: u64 = 1_024;
 /// Longer ones take milliseconds, and are compressed where they hold up nobody.
 const LONG: u64 = 64 * 1_024;
 
-/// The middleware.
-pub(super) async fn apply(request: Request, next: Next) -> Response {
+/// What `next` answers, compressed where that helps.
+pub(super) async fn apply<F: Future<Output = Response>>(
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let is_taken = accepts(request.headers());
-    let mut response = next.run(request).await;
+    let mut response = next(request).await;
     let Some(length) = response.body().size_hint().exact() else {
         return response;
     };

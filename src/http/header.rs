@@ -30,9 +30,19 @@ const FORBIDDEN: [(HeaderName, &str); 4] = [
 
 /// The middleware, outside of all others: gives the request its id and completes the headers of the answer.
 pub(super) async fn complete(mut request: Request, next: Next) -> Response {
+    let id = give(&mut request);
+    completed(next.run(request).await, id)
+}
+
+/// Gives a request its id.
+pub(super) fn give(request: &mut Request) -> RequestId {
     let id = RequestId(Uuid::new_v4());
     request.extensions_mut().insert(id);
-    let mut response = next.run(request).await;
+    id
+}
+
+/// An answer with what each one carries.
+pub(super) fn completed(mut response: Response, id: RequestId) -> Response {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return response;
     }

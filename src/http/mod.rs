@@ -14,7 +14,7 @@ pub mod oauth;
 pub mod problem;
 pub mod reader;
 pub mod webhook;
-mod websocket;
+pub mod websocket;
 
 use std::sync::Arc;
 
@@ -70,7 +70,6 @@ pub fn router(parts: Parts) -> Router {
         .merge(websocket::router(parts.live))
         .merge(graphiql::router())
         .route("/", get(async || Redirect::temporary("/graphiql")))
-        .layer(from_fn_with_state(parts.guard, guard::check))
-        .layer(from_fn(header::complete));
+        .layer(from_fn_with_state(parts.guard, guard::check));
     webhooks.merge(readers)
 }

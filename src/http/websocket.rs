@@ -19,9 +19,9 @@ use futures_util::StreamExt;
 
 use super::gzip::listed;
 use super::header::RequestId;
-use super::live::Live;
+use super::live::{Live, Step};
 use super::reader;
-use protocol::Close;
+use protocol::{Close, Told};
 use socket::{Socket, say_goodbye};
 
 /// What a quiet socket is held with: axum's default of 128 KiB is most of an idle subscriber's memory.
@@ -32,6 +32,11 @@ pub(super) fn router(live: Arc<Live>) -> Router {
     Router::new()
         .route("/graphql/ws", get(upgrade))
         .with_state(live)
+}
+
+/// The message by which a socket is told a result of the operation `id`.
+pub fn next(id: &str, response: async_graphql::Response) -> String {
+    Told::Next(id.to_owned(), Step::of(response)).text()
 }
 
 async fn upgrade(

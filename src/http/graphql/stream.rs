@@ -47,7 +47,7 @@ pub(super) fn answer(
 pub(super) async fn by_post(
     State(face): State<Face>,
     Extension(id): Extension<RequestId>,
-    Extension(reader): Extension<Reader>,
+    reader: Reader,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -65,7 +65,7 @@ pub(super) async fn by_post(
 pub(super) async fn by_get(
     State(face): State<Face>,
     Extension(id): Extension<RequestId>,
-    Extension(reader): Extension<Reader>,
+    reader: Reader,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -159,7 +159,11 @@ fn not_acceptable(headers: &HeaderMap, id: RequestId) -> Response {
     answer::not_acceptable(headers, id, why)
 }
 
-pub(super) async fn otherwise(Extension(id): Extension<RequestId>, headers: HeaderMap) -> Response {
+pub(super) async fn otherwise(
+    Extension(id): Extension<RequestId>,
+    _: Reader,
+    headers: HeaderMap,
+) -> Response {
     let why = "send GraphQL by POST, or a query or subscription by GET";
     answer::otherwise_than(&headers, id, why)
 }

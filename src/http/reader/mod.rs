@@ -13,9 +13,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Extension, Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::RequestPartsExt;
+use axum::extract::{Extension, FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 
 use crate::domain::display_key;
@@ -215,27 +216,27 @@ fn seconds(wait: Duration) -> u64 {
     wait.as_secs() + 1
 }
 
-/// The middleware of what takes a token in a header: the reader goes on with the request as an extension.
-pub(super) async fn check(
-    State(readers): State<Arc<Readers>>,
-    Extension(id): Extension<RequestId>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let (headers, query) = (request.headers(), request.uri().query());
-    let admitted = match bearer::in_headers(headers, query, readers.is_open()) {
-        Ok(token) => readers.admit(token).await,
-        Err(refused) => Err(refused),
-    };
-    match admitted {
-        Ok(reader) => {
-            if let Err(wait) = readers.count(&reader) {
-                return answer::too_often(request.headers(), id, wait);
-            }
-            request.extensions_mut().insert(reader);
-            next.run(request).await
+/// Who asks what takes a token in a header.
+impl<S: Sync> FromRequestParts<S> for Reader
+where
+    Arc<Readers>: FromRef<S>,
+{
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let readers = Arc::<Readers>::from_ref(state);
+        let id = parts.extract::<Extension<RequestId>>().await;
+        let Extension(id) = id.map_err(IntoResponse::into_response)?;
+        let (headers, query) = (&parts.headers, parts.uri.query());
+        let admitted = match bearer::in_headers(headers, query, readers.is_open()) {
+            Ok(token) => readers.admit(token).await,
+            Err(refused) => Err(refused),
+        };
+        let reader = admitted.map_err(|refused| answer::refuse(headers, id, &refused))?;
+        match readers.count(&reader) {
+            Ok(()) => Ok(reader),
+            Err(wait) => Err(answer::too_often(headers, id, wait)),
         }
-        Err(refused) => answer::refuse(request.headers(), id, &refused),
     }
 }
 

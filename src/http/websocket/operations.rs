@@ -82,7 +82,7 @@ impl Operations {
                 self.end(id);
                 Ok(Told::Error(id.to_owned(), step.errors()))
             }
-            Ok(Some(step)) => Ok(Told::Next(id.to_owned(), step.payload().into_owned())),
+            Ok(Some(step)) => Ok(Told::Next(id.to_owned(), step)),
             Ok(None) => {
                 self.end(id);
                 Ok(Told::Complete(id.to_owned()))

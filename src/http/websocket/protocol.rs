@@ -5,6 +5,7 @@ use async_graphql::Request;
 use serde_json::{Map, Value};
 
 use crate::graphql;
+use crate::http::live::Step;
 
 /// The sub-protocol spoken here.
 pub(super) const NAME: &str = "graphql-transport-ws";
@@ -94,8 +95,8 @@ pub(super) enum Told {
     Ack,
     /// `pong`, with what came in the ping.
     Pong(Option<Value>),
-    /// `next`: the operation and a result as JSON.
-    Next(String, String),
+    /// `next`: the operation and a result.
+    Next(String, Step),
     /// `error`: the operation and its errors as JSON. Nothing follows.
     Error(String, String),
     /// `complete`: nothing follows.
@@ -113,7 +114,7 @@ impl Told {
             Self::Ack => r#"{"type":"connection_ack"}"#.to_owned(),
             Self::Pong(None) => r#"{"type":"pong"}"#.to_owned(),
             Self::Pong(Some(payload)) => format!(r#"{{"type":"pong","payload":{payload}}}"#),
-            Self::Next(id, payload) => about("next", id, payload),
+            Self::Next(id, step) => about("next", id, &step.payload()),
             Self::Error(id, errors) => about("error", id, errors),
             Self::Complete(id) => format!(r#"{{"id":{},"type":"complete"}}"#, Value::from(&**id)),
         }

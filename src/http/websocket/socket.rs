@@ -343,6 +343,7 @@ impl Pulse {
 
 #[cfg(test)]
 mod tests {
+    use async_graphql::Response;
     use std::future::{pending, ready};
     use std::pin::Pin;
     use std::task::{Context, Poll};
@@ -399,7 +400,8 @@ mod tests {
 
     #[test]
     fn a_batch_is_bounded_and_waits_only_where_nobody_waits_for_its_end() {
-        let next = |length: usize| Told::Next("a".into(), "1".repeat(length));
+        let next =
+            |length: usize| Told::Next("a".into(), Step::of(Response::new("1".repeat(length))));
         let mut batch = Batch::default();
         for _ in 1..BURST {
             batch.push(next(1));
