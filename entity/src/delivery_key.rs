@@ -13,6 +13,8 @@ pub struct Model {
     pub id: DeliveryId,
 }
 
+crate::stored::stored!(id,);
+
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

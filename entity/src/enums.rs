@@ -323,6 +323,7 @@ pub enum StatusTypeName {
     Clone,
     Copy,
     Debug,
+    Default,
     PartialEq,
     Eq,
     PartialOrd,
@@ -341,6 +342,7 @@ pub enum StatusTypeName {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Declarer {
     /// The settings of a server.
+    #[default]
     Settings,
     /// An operator, by a mutation.
     Operator,

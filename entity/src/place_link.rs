@@ -23,6 +23,8 @@ pub struct Model {
     pub declared_by: Declarer,
 }
 
+crate::stored::stored!(id, site_id, root_site_id, name, version, declared_by,);
+
 /// No relation is declared: reads are planned and joined by key set, see `caretaker::domain`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

@@ -25,6 +25,11 @@ pub struct Cells {
 }
 
 impl Cells {
+    /// The cells of a row that holds all columns and nothing else.
+    pub fn all() -> Self {
+        Self::new(u64::MAX, 0)
+    }
+
     /// The cells from position `first` on, which hold the columns whose bits are set in `told`.
     pub fn new(told: u64, first: usize) -> Self {
         Self { told, next: first }
@@ -97,5 +102,8 @@ mod tests {
         are_in_place::<crate::delivery_body::Entity>();
         are_in_place::<crate::quarantine::Entity>();
         are_in_place::<crate::status_type::Entity>();
+        are_in_place::<crate::place_link::Entity>();
+        are_in_place::<crate::delivery_key::Entity>();
+        are_in_place::<crate::activity_key::Entity>();
     }
 }

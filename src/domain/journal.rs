@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use entity::{activity, setting};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Statement,
-};
+use sea_orm::sea_query::{Order, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Statement};
 
 use super::activity::filter::Filter;
 use super::bulk::{self, Existing};
+use super::read::Told;
+use super::read::statement::rows;
 
 /// The setting that holds the seq up to which the history was pruned: seqs have gaps, it cannot be inferred.
 pub(super) const PRUNED_THROUGH: &str = "pruned_through_seq";
@@ -47,14 +47,18 @@ pub async fn page(
     through: i64,
     limit: u64,
 ) -> Result<Vec<activity::Model>, DbErr> {
-    activity::Entity::find()
-        .filter(activity::Column::Seq.gt(after))
-        .filter(activity::Column::Seq.lte(through))
-        .filter(filter.to_condition())
-        .order_by_asc(activity::Column::Seq)
+    let told = Told::<activity::Entity>::all();
+    let query = Query::select()
+        .exprs(told.selected(activity::Entity))
+        .from(activity::Entity)
+        .and_where(activity::Column::Seq.gt(after))
+        .and_where(activity::Column::Seq.lte(through))
+        .cond_where(filter.to_condition())
+        .order_by(activity::Column::Seq, Order::Asc)
         .limit(limit)
-        .all(connection)
-        .await
+        .take();
+    let rows = rows(connection, &query).await?;
+    rows.iter().map(|row| told.row(row, 0)).collect()
 }
 
 /// The seq up to which the history was pruned: a cursor before it has lost rows. 0 when all is kept.

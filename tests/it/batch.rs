@@ -11,8 +11,10 @@ use caretaker::domain::{batch, migrate};
 use caretaker::ingest::{matrix, urgent};
 use chrono::{DateTime, Utc};
 use entity::{Operation, Source};
-use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+use sea_orm::sea_query::{ArrayType, Values};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait, Value as Bound};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::payload::{
     BUILDING, TENANT, WORK, chase, description, guid, incident, note, status, with, without,
@@ -205,6 +207,7 @@ async fn plan(database: &Database, statement: Statement) -> anyhow::Result<Strin
     }
     let statement = Statement {
         sql: format!("{explain} {}", statement.sql),
+        values: statement.values.map(told),
         ..statement
     };
     let rows = transaction.query_all_raw(statement).await?;
@@ -212,6 +215,20 @@ async fn plan(database: &Database, statement: Statement) -> anyhow::Result<Strin
     let plan = lines.collect::<Result<Vec<_>, _>>()?.join("\n");
     transaction.rollback().await?;
     Ok(plan)
+}
+
+/// No key is one of none: to PostgreSQL that implies whatever a partial index asks for, and so any of them would do.
+fn told(values: Values) -> Values {
+    let told = |value| match value {
+        Bound::Array(ArrayType::Uuid, Some(keys)) if keys.is_empty() => {
+            Bound::Array(ArrayType::Uuid, Some(Box::new(vec![Uuid::nil().into()])))
+        }
+        Bound::Array(ArrayType::String, Some(keys)) if keys.is_empty() => {
+            Bound::Array(ArrayType::String, Some(Box::new(vec!["".into()])))
+        }
+        value => value,
+    };
+    Values(values.0.into_iter().map(told).collect())
 }
 
 /// Whether a table that grows is read from one end to the other, in its own order or in that of an index.

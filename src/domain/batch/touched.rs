@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entity::{
-    DeliveryId, building, chase, delivery, incident, level, note, property, quarantine, site,
-    status_change, task, zone,
+    DeliveryId, Stored, building, chase, delivery, incident, level, note, property, quarantine,
+    site, status_change, task, zone,
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 use uuid::Uuid;
 
 use crate::domain::bulk::{self, Keys};
@@ -88,7 +88,7 @@ impl Touched {
     }
 }
 
-async fn read<E: EntityTrait>(
+async fn read<E: Stored>(
     transaction: &DatabaseTransaction,
     table: &'static str,
     predicate: &str,

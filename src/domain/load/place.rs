@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use entity::{building, level, place_link, property, site, zone};
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
 use super::key::{KeySet, uuids};
@@ -22,7 +22,7 @@ pub(super) async fn load_sites(
         return Ok(());
     }
     let named = uuids(&keys.sites);
-    for row in sites(connection, FROM_NAMES, &[Keys::Uuids(&named)]).await? {
+    for row in bulk::rows::<site::Entity>(connection, FROM_NAMES, &[Keys::Uuids(&named)]).await? {
         state.sites.load(row.id, row);
     }
     load_links(connection, state).await?;
@@ -72,7 +72,7 @@ pub async fn load_places_of(
 ) -> Result<State, DbErr> {
     let mut state = State::default();
     let mut keys = KeySet::default();
-    for row in sites(connection, FROM_NAMES, &[Keys::Uuids(named)]).await? {
+    for row in bulk::rows::<site::Entity>(connection, FROM_NAMES, &[Keys::Uuids(named)]).await? {
         state.sites.load(row.id, row);
     }
     let buildings: Vec<Uuid> = state
@@ -96,7 +96,7 @@ pub async fn load_places_of(
 /// From the sites named up to their roots; a place link is a step up as a parent is, and
 /// both are taken: once the link goes, the parent counts again. IN and not JOIN: SQLite walks through all sites to join
 /// them.
-const FROM_NAMES: &str = "WITH RECURSIVE up (id) AS (
+const FROM_NAMES: &str = "id IN (WITH RECURSIVE up (id) AS (
         SELECT id FROM site WHERE id IN {0}
         UNION SELECT above.id
             FROM up JOIN site s ON s.id = up.id LEFT JOIN place_link l ON l.site_id = s.id
@@ -105,23 +105,7 @@ const FROM_NAMES: &str = "WITH RECURSIVE up (id) AS (
         SELECT id FROM up
         UNION SELECT l.site_id FROM same JOIN place_link l ON l.root_site_id = same.id
     )
-    SELECT * FROM site WHERE id IN (SELECT id FROM same)";
-
-async fn sites(
-    connection: &impl ConnectionTrait,
-    query: &str,
-    keys: &[Keys<'_>],
-) -> Result<Vec<site::Model>, DbErr> {
-    let backend = connection.get_database_backend();
-    let mut sql = String::new();
-    let values = bulk::place_keys(&mut sql, query, keys, backend);
-    let rows = connection
-        .query_all_raw(Statement::from_sql_and_values(backend, sql, values))
-        .await?;
-    rows.iter()
-        .map(|row| site::Model::from_query_result(row, ""))
-        .collect()
-}
+    SELECT id FROM same)";
 
 async fn load_links(connection: &impl ConnectionTrait, state: &mut State) -> Result<(), DbErr> {
     let ids: Vec<Uuid> = state.sites.iter().map(|(id, _)| id.0).collect();
@@ -173,7 +157,7 @@ pub(super) async fn load_places(
     Ok(())
 }
 
-async fn by_id<E: sea_orm::EntityTrait>(
+async fn by_id<E: entity::Stored>(
     connection: &impl ConnectionTrait,
     keys: &BTreeSet<Uuid>,
 ) -> Result<Vec<E::Model>, DbErr> {

@@ -136,7 +136,7 @@ const NAMES: &str = "WITH RECURSIVE found (tenant, status_key, status, nth) AS (
                     ORDER BY t.tenant, t.status_key, t.status LIMIT 1)
             WHERE found.nth < {most}
     )
-    SELECT found.tenant, found.status, CASE WHEN found.status_key NOT IN {0} AND NOT EXISTS (
+    SELECT found.tenant, found.status, CASE WHEN NOT found.status_key IN {0} AND NOT EXISTS (
             SELECT 1 FROM status_type m
                 WHERE m.tenant IN (found.tenant, '*') AND m.status IN (found.status_key, '*')
         ) THEN (SELECT COUNT(*) FROM (
