@@ -295,12 +295,13 @@ async fn who_does_not_listen_for_a_while_reads_what_it_missed_and_is_told_the_re
     let start = world.stored("YTE6MA").await.pop().unwrap();
     let mut slow = streams.pop().unwrap();
     // More than is kept for one who does not listen.
-    world.report("b", 400).await?;
-    let quick = rows(&mut streams[1], 400).await;
+    let many = 1_200;
+    world.report("b", many).await?;
+    let quick = rows(&mut streams[1], many).await;
     assert_eq!(quick, world.stored(&start).await);
     let mut own = 0;
     let mut missed = Vec::new();
-    while missed.len() < 400 {
+    while missed.len() < many {
         let told = told(&mut slow).await;
         own += usize::from(matches!(told, Told::Own(..)));
         missed.push(text(&json_of(&told)["data"]["activity"]["cursor"]));

@@ -16,7 +16,7 @@ use crate::graphql::subscription::Position;
 use crate::graphql::to_json;
 
 /// How many events one who is told may be behind before it reads for itself.
-const BUFFER: usize = 256;
+const BUFFER: usize = 1_024;
 
 /// An event as it is told to all.
 #[derive(Debug)]
