@@ -29,7 +29,7 @@ const UNANSWERED: u32 = 2;
 const BURST: usize = 32;
 /// How long after results were written the next ones are asked for, at the earliest: a busy feed costs a write and a turn
 /// of the socket each time, not for each event. What comes after a silence is written at once.
-const GAP: Duration = Duration::from_millis(15);
+const GAP: Duration = Duration::from_millis(20);
 /// So many bytes are written without waiting for more.
 const MOST_BYTES: usize = 16 * 1024;
 
