@@ -56,8 +56,13 @@ where
     E::Column::iter()
         .filter(|column| is_kept(column.as_str()))
         .filter_map(|column| {
-            let from = before.map_or(Json::Null, |row| json(column.as_str(), row.get(column)));
-            let to = json(column.as_str(), after.get(column));
+            let (was, is) = (before.map(|row| row.get(column)), after.get(column));
+            // Most are as they were: they need not be put into words to be found the same.
+            if was.as_ref() == Some(&is) {
+                return None;
+            }
+            let from = was.map_or(Json::Null, |was| json(column.as_str(), was));
+            let to = json(column.as_str(), is);
             (from != to).then(|| Change {
                 of,
                 field: format!("{prefix}{}", column.as_str()),
