@@ -2,8 +2,8 @@
 //! screens show it.
 //!
 //! ```text
-//!  first to ask ─► runs by itself
-//!  all others   ─► join ─► their own stretch up to where the question stands ─► what is told to all, from there on
+//!  first to ask ─► runs by itself until others ask ─┐
+//!  all others   ─► join ◄───────────────────────────┘ ─► their own stretch up to where the question stands ─► what is told to all, from there on
 //!                   ▲                                                                  │ lagged
 //!                   └──────────────────────────────────────────────────────────────────┘
 //! ```
@@ -93,17 +93,12 @@ impl Schema {
         });
         match key {
             Some((question, false)) => {
-                let request = Box::new(request);
-                together(self.clone(), question, request, viewer, position).boxed()
+                let request = Some(Box::new(request));
+                together(self.clone(), question, request, viewer, position, None).boxed()
             }
             Some((question, true)) => {
-                let own = self.alone(request, viewer, position);
-                own.map(move |told| {
-                    // For as long as it is asked by one, the next one finds it.
-                    let _ = &question;
-                    told
-                })
-                .boxed()
+                let own = self.alone(request, viewer.clone(), position.clone());
+                first(self.clone(), question, own, viewer, position).boxed()
             }
             None => self.alone(request, viewer, position),
         }
@@ -124,18 +119,40 @@ impl Schema {
     }
 }
 
-/// One subscriber's stream of a question that others ask too.
-fn together(
+/// The stream of the first who asks a question: its own, and that of all once there are others.
+fn first(
     schema: Schema,
     question: Arc<Question>,
-    request: Box<Request>,
+    mut own: BoxStream<'static, Told>,
     viewer: Viewer,
     position: Position,
 ) -> impl Stream<Item = Told> {
     stream! {
-        let mut request = Some(request);
-        // Where it stands; as asked in the beginning.
-        let mut last = None;
+        let last = loop {
+            let Some(told) = own.next().await else { return };
+            yield told;
+            if let Some(last) = position.stands().filter(|_| question.is_run()) {
+                break last;
+            }
+        };
+        drop(own);
+        let mut rest = together(schema, question, None, viewer, position, Some(last)).boxed();
+        while let Some(told) = rest.next().await {
+            yield told;
+        }
+    }
+}
+
+/// One subscriber's stream of a question that others ask too. It stands at `last`; as asked where that is not given.
+fn together(
+    schema: Schema,
+    question: Arc<Question>,
+    mut request: Option<Box<Request>>,
+    viewer: Viewer,
+    position: Position,
+    mut last: Option<i64>,
+) -> impl Stream<Item = Told> {
+    stream! {
         while let Some((mut events, joined)) = question.join(&schema, &viewer).await {
             let stretch = position.stretch(last, Some(joined));
             let asked = request.take().map_or_else(|| question.request(), |request| *request);

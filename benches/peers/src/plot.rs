@@ -159,7 +159,7 @@ pub fn growth(path: &Path, lines: &[(String, Vec<(f64, f64)>)]) -> anyhow::Resul
         "caretaker: CPU ms per request by the number of incidents",
         INK,
     );
-    let values = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0];
+    let values = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0];
     let place = logarithmic(&values);
     canvas.scale(&values, &place);
     let sizes: Vec<f64> = lines

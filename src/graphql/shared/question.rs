@@ -83,6 +83,13 @@ impl Question {
         Some((events, stands?))
     }
 
+    /// Whether it is run for all who ask it.
+    pub(super) fn is_run(&self) -> bool {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let events = running.as_ref().map(|running| &running.events);
+        events.is_some_and(|events| events.strong_count() > 0)
+    }
+
     fn receivers(
         &self,
         schema: &Schema,
