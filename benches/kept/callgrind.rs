@@ -12,7 +12,10 @@ use anyhow::{Context, bail};
 pub(super) fn count(name: &str, rounds: usize, estate: &Path) -> anyhow::Result<u64> {
     let few = total(name, rounds, estate)?;
     let many = total(name, 2 * rounds, estate)?;
-    Ok(many.saturating_sub(few) / rounds as u64)
+    let Some(more) = many.checked_sub(few).filter(|more| *more > 0) else {
+        bail!("{name}: more rounds took no more instructions ({few}, {many})");
+    };
+    Ok(more / rounds as u64)
 }
 
 fn total(name: &str, rounds: usize, estate: &Path) -> anyhow::Result<u64> {

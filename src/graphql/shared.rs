@@ -2,10 +2,10 @@
 //! screens show it.
 //!
 //! ```text
-//!  first to ask ─► runs by itself until others ask ─┐
-//!  all others   ─► join ◄───────────────────────────┘ ─► their own stretch up to where the question stands ─► what is told to all, from there on
-//!                   ▲                                                                  │ lagged
-//!                   └──────────────────────────────────────────────────────────────────┘
+//!  first to ask ─► runs by itself ─┐ until others ask
+//!  all others   ─► join ◄──────────┘ ─► their own stretch up to where the question stands ─► what is told to all
+//!                   ▲                                                                             │ lagged
+//!                   └─────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //! What a subscriber asks alone (its backlog, a question that nobody else asks, whatever fails) it runs by itself, as if
 //! nothing were shared; so sharing can only take work away.
@@ -130,7 +130,11 @@ fn first(
     stream! {
         let last = loop {
             let Some(told) = own.next().await else { return };
+            let ends = is_fault(&told);
             yield told;
+            if ends {
+                return;
+            }
             if let Some(last) = position.stands().filter(|_| question.is_run()) {
                 break last;
             }
@@ -154,18 +158,24 @@ fn together(
 ) -> impl Stream<Item = Told> {
     stream! {
         while let Some((mut events, joined)) = question.join(&schema, &viewer).await {
-            let stretch = position.stretch(last, Some(joined));
-            let asked = request.take().map_or_else(|| question.request(), |request| *request);
-            let mut own = schema.alone(asked, viewer.clone(), stretch.clone());
-            while let Some(told) = own.next().await {
-                let ends = is_fault(&told);
-                yield told;
-                if ends {
-                    return;
+            let mut stands = match last.filter(|last| *last >= joined) {
+                // Nothing lies between.
+                Some(last) => last,
+                None => {
+                    let stretch = position.stretch(last, Some(joined));
+                    let asked = request.take().map_or_else(|| question.request(), |request| *request);
+                    let mut own = schema.alone(asked, viewer.clone(), stretch.clone());
+                    while let Some(told) = own.next().await {
+                        let ends = is_fault(&told);
+                        yield told;
+                        if ends {
+                            return;
+                        }
+                    }
+                    let Some(stands) = stretch.stands() else { return };
+                    stands
                 }
-            }
-            drop(own);
-            let Some(mut stands) = stretch.stands() else { return };
+            };
             loop {
                 match events.recv().await {
                     Ok(event) if event.is_news_after(stands) => {

@@ -2,6 +2,8 @@
 //! name. Where readers are configured, their tokens decide, which no page of another site has, and the guard rests.
 //! Any web page can make a browser call 127.0.0.1; it cannot make it lie about Host, Origin and Sec-Fetch-Site.
 //! A proxy's callers are not on this machine: what a proxy passes on is refused.
+//!
+//! It is the outermost layer of what readers reach: it also gives each request its id.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -34,7 +34,8 @@ pub(super) fn router(live: Arc<Live>) -> Router {
         .with_state(live)
 }
 
-/// The message by which a socket is told a result of the operation `id`.
+/// The message by which a socket is told a result of the operation `id`; public for who counts what it costs.
+#[doc(hidden)]
 pub fn next(id: &str, response: async_graphql::Response) -> String {
     Told::Next(id.to_owned(), Step::of(response)).text()
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use caretaker::domain::bulk::{self, Existing, Keys};
 use caretaker::domain::database::Database;
 use caretaker::domain::delivery::Delivery;
 use caretaker::domain::id::{self, SiteKey};
@@ -10,9 +11,11 @@ use caretaker::domain::operator::{self, Declared};
 use caretaker::domain::{batch, migrate};
 use caretaker::ingest::{matrix, urgent};
 use chrono::{DateTime, Utc};
-use entity::{Operation, Source};
+use entity::{Operation, Source, building, task};
 use sea_orm::sea_query::{ArrayType, Values};
-use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait, Value as Bound};
+use sea_orm::{
+    ConnectionTrait, DbBackend, EntityTrait, Statement, TransactionTrait, Value as Bound,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -22,7 +25,10 @@ use crate::support::payload::{
 use crate::support::{Case, TestDatabase, case::on_each_engine};
 
 pub fn tests() -> Vec<Case> {
-    on_each_engine![no_statement_of_a_batch_walks_through_a_table]
+    on_each_engine![
+        no_statement_of_a_batch_walks_through_a_table,
+        rows_are_read_as_they_were_written,
+    ]
 }
 
 /// Tables that hold no more than the operator wrote: they are read whole.
@@ -134,6 +140,44 @@ fn place(sites: &[SiteKey]) -> Declared {
         places: Some(vec![("Canal Wharf".to_owned(), sites.to_vec())]),
         ..Declared::default()
     }
+}
+
+async fn rows_are_read_as_they_were_written(test: TestDatabase) -> anyhow::Result<()> {
+    let database = Database::open(test.url(), 1).await?;
+    migrate::up(&database).await?;
+    for batch in story()? {
+        batch::write(&database, &batch, now()).await?;
+    }
+    let odd = "\"\\{},NULL\u{1f9f9}'\u{1}\n";
+    let last = "9999-12-31T23:59:59.999999Z".parse()?;
+    let mut tasks = task::Entity::find().all(&database.readers).await?;
+    assert!(tasks.len() > 2, "{tasks:?}");
+    for (number, task) in tasks.iter_mut().enumerate() {
+        let is_told = number % 2 == 0;
+        task.name = is_told.then(|| odd.to_owned());
+        task.description = is_told.then(String::new);
+        task.due_at = is_told.then_some(last);
+        task.is_asset_available = is_told.then_some(false);
+    }
+    let mut buildings = building::Entity::find().all(&database.readers).await?;
+    for building in &mut buildings {
+        (building.latitude, building.longitude) = (Some(-0.100_000_000_000_000_02), None);
+    }
+    bulk::write::<task::Entity>(&database.writer, &tasks, &[], Existing::Replace).await?;
+    bulk::write::<building::Entity>(&database.writer, &buildings, &[], Existing::Replace).await?;
+    let ids: Vec<Uuid> = tasks.iter().map(|task| task.id.0).collect();
+    let mut read =
+        bulk::rows::<task::Entity>(&database.readers, "id IN {0}", &[Keys::Uuids(&ids)]).await?;
+    tasks.sort_by_key(|task| task.id.0);
+    read.sort_by_key(|task| task.id.0);
+    assert_eq!(read, tasks);
+    let read = building::Entity::find().all(&database.readers).await?;
+    assert!(
+        !read.is_empty() && read.iter().all(|row| buildings.contains(row)),
+        "{read:?}"
+    );
+    database.close().await;
+    Ok(())
 }
 
 async fn no_statement_of_a_batch_walks_through_a_table(test: TestDatabase) -> anyhow::Result<()> {

@@ -52,15 +52,15 @@ pub(super) fn source<E: EntityTrait>(
 fn present(value: Value) -> Option<Value> {
     match value {
         Value::Int(value) => Some(i64::from(value?).into()),
-        Value::Bool(None)
-        | Value::BigInt(None)
-        | Value::Double(None)
-        | Value::String(None)
-        | Value::Uuid(None)
-        | Value::ChronoDateTimeUtc(None)
-        | Value::Bytes(None) => None,
-        // No entity has a column of another type; a test writes and reads a row of every table.
-        value => Some(value),
+        Value::Bool(Some(_))
+        | Value::BigInt(Some(_))
+        | Value::Double(Some(_))
+        | Value::String(Some(_))
+        | Value::Uuid(Some(_))
+        | Value::ChronoDateTimeUtc(Some(_))
+        | Value::Bytes(Some(_)) => Some(value),
+        // No entity has a column of another type.
+        _ => None,
     }
 }
 

@@ -69,7 +69,7 @@ fn text(value: Value) -> Option<String> {
             }
             text
         }),
-        // No entity has a column of another type; a test writes and reads a row of every table.
+        // No entity has a column of another type.
         _ => None,
     }
 }

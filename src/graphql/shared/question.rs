@@ -83,11 +83,12 @@ impl Question {
         Some((events, stands?))
     }
 
-    /// Whether it is run for all who ask it.
+    /// Whether it is run for all who ask it, and has begun.
     pub(super) fn is_run(&self) -> bool {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let events = running.as_ref().map(|running| &running.events);
-        events.is_some_and(|events| events.strong_count() > 0)
+        running.as_ref().is_some_and(|running| {
+            running.events.strong_count() > 0 && running.stands.borrow().is_some()
+        })
     }
 
     fn receivers(
