@@ -90,8 +90,8 @@ impl Record {
     pub(super) fn help(&self) -> String {
         let now = compiler().unwrap_or_default();
         format!(
-            "A scenario takes over a tenth more instructions than recorded. If that is meant, record it: cargo bench \
-             --bench kept -- --record\nrecorded with {}, measured with {now}",
+            "A scenario takes over a tenth more instructions than recorded, or has no number yet. If that is meant, record \
+             it: cargo bench --bench kept -- --record\nrecorded with {}, measured with {now}",
             self.compiler
         )
     }
