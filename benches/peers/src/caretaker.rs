@@ -108,7 +108,11 @@ fn is_ready(port: u16) -> bool {
 }
 
 fn settings(port: u16, folder: &Path, database: Option<&str>, size: Size) -> String {
-    let mut text = format!("listen = \"127.0.0.1:{port}\"\ndata_dir = {:?}\n", folder);
+    // Live subscribers are as many as are asked for.
+    let mut text = format!(
+        "listen = \"127.0.0.1:{port}\"\nmax_connections = 20000\ndata_dir = {:?}\n",
+        folder
+    );
     if let Some(database) = database {
         text.push_str(&format!("database_url = {database:?}\n"));
     }

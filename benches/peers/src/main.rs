@@ -11,6 +11,7 @@ mod growth;
 mod guard;
 mod intake;
 mod limit;
+mod live;
 mod load;
 mod place;
 mod plot;
@@ -20,6 +21,7 @@ mod question;
 mod reads;
 mod report;
 mod wire;
+mod workspace;
 
 use std::path::PathBuf;
 
@@ -65,6 +67,13 @@ enum What {
         /// On one of the databases only.
         #[arg(long, value_enum)]
         on: Option<Engine>,
+    },
+    /// Follow the live feed, beside the driver that comes with the library.
+    Live {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        listening: live::Listening,
     },
     /// The process of the limit; started by the others.
     #[command(hide = true)]
@@ -139,6 +148,15 @@ async fn main() -> anyhow::Result<()> {
                 std::fs::remove_dir_all(&folder.0)?;
             }
             report::intake(&common.out(), &taken?)?;
+        }
+        What::Live { common, listening } => {
+            let program = caretaker::program(common.caretaker.as_deref())?;
+            let (folder, is_kept) = common.folder("live");
+            let told = live::measure(&program, &folder, common.engine, &listening).await;
+            if !is_kept {
+                std::fs::remove_dir_all(&folder)?;
+            }
+            report::live(&common.out(), &told?)?;
         }
         What::Growth {
             common,

@@ -121,6 +121,19 @@ impl Postgres {
             .await?;
         Ok(true)
     }
+
+    /// An empty database in the place of whatever had its name; its address.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn fresh(&self, database: &str) -> anyhow::Result<String> {
+        let client = self.connect("postgres").await?;
+        let drop = format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+        client.batch_execute(&drop).await?;
+        self.create(database).await?;
+        client.batch_execute("CHECKPOINT").await?;
+        Ok(self.url(database))
+    }
 }
 
 /// A connection by its address.

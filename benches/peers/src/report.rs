@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use crate::growth::Step;
 use crate::intake::Taken;
+use crate::live::{SCENARIOS, Teller, Told};
 use crate::load::Run;
 use crate::place::Place;
 use crate::plot;
@@ -159,6 +160,58 @@ pub fn intake(out: &Path, taken: &[Taken]) -> anyhow::Result<()> {
     print!("{text}");
     write(out, "intake.json", &serde_json::to_string_pretty(taken)?)?;
     write(out, "intake.md", &text)
+}
+
+/// The table and the JSON of the live feed.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn live(out: &Path, told: &[Told]) -> anyhow::Result<()> {
+    let mut text = String::from(
+        "| | | events/s | frames/s | missing | p50 ms | p99 ms | longest ms | µs of CPU per frame | idle kB | peak MB |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for scenario in SCENARIOS {
+        for teller in [Teller::Caretaker, Teller::Driver] {
+            let of = |one: &&Told| one.scenario.name == scenario.name && one.teller == teller;
+            let runs: Vec<&Told> = told.iter().filter(of).collect();
+            let spread = |value: fn(&Told) -> f64, digits| {
+                let spread = Spread::of(runs.iter().map(|run| value(run)));
+                spread.map_or_else(String::new, |spread| spread.text(digits))
+            };
+            if runs.is_empty() {
+                continue;
+            }
+            writeln!(
+                text,
+                "| {} | {teller:?} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                scenario.name,
+                spread(|run| run.events_per_second, 0),
+                spread(|run| run.frames_per_second, 0),
+                spread(|run| run.missing as f64, 0),
+                spread(|run| run.p50_ms, 1),
+                spread(|run| run.p99_ms, 1),
+                spread(|run| run.longest_ms, 0),
+                spread(|run| run.cpu_us, 2),
+                spread(|run| run.idle_kb, 1),
+                spread(|run| run.peak_mb, 0),
+            )?;
+        }
+    }
+    text.push_str("\nMedian (least–greatest) of the rounds. Times are from when an event was due to its frame.\n\n");
+    for scenario in SCENARIOS {
+        writeln!(
+            text,
+            "- {}: {} subscribers, {} event(s) a second, {} question(s), {} of them take nothing",
+            scenario.name,
+            scenario.subscribers,
+            scenario.rate,
+            scenario.questions,
+            scenario.stalled,
+        )?;
+    }
+    print!("{text}");
+    write(out, "live.json", &serde_json::to_string_pretty(told)?)?;
+    write(out, "live.md", &text)
 }
 
 fn keys(measured: &[Measured]) -> Vec<(&'static str, usize, Peer)> {

@@ -108,6 +108,20 @@ pub(super) fn story(
     told
 }
 
+/// That somebody reported an incident; its code ends with the number.
+pub(super) fn report(building: &Building, zone: &(String, String), at: i64, number: u32) -> String {
+    let (name, description, by) = TROUBLES[number as usize % TROUBLES.len()];
+    let (code, word, window, _) = PRIORITIES[number as usize % PRIORITIES.len()];
+    let task = format!("{at}{number:09}");
+    let meta = json!({
+        "AEnd": 0, "AStart": 0, "By": by, "End": at + window, "EscalationLevel": "L0", "Name": name, "Priority": code,
+        "SourceDeviceIdentifier": [format!("{by}-{}", zone.0)], "Start": at, "Status": "NOT_ASSIGNED", "TaskId": task,
+        "Type": "INCIDENT", "Zone": zone.0, "ZoneName": zone.1,
+    });
+    let event = ("scworkforcemanagement", "INCIDENT_CREATED_OPEN");
+    element(building, at, event, word, (description, &task), meta).1
+}
+
 fn draw(rng: &mut Rng) -> (&'static str, &'static str, i64, u32) {
     let mut drawn = rng.u32(..100);
     for priority in PRIORITIES {

@@ -137,6 +137,17 @@ impl Building {
             .collect()
     }
 
+    /// The report of one incident that happens now, by its number.
+    pub fn report(&self, size: Size, number: u32) -> Call {
+        let zone = self.zone(number as usize % size.zones);
+        let now = Utc::now().timestamp();
+        Call {
+            operation: Operation::Batch,
+            body: format!("[{}]", incident::report(self, &zone, now, number)),
+            events: 1,
+        }
+    }
+
     fn incidents(&self, size: Size) -> Vec<Story> {
         let mut rng = self.rng(size, 3);
         let count = share(size.incidents, size.buildings, self.number);

@@ -4,17 +4,19 @@
 mod bound;
 mod clients;
 mod pgbench;
-mod stock;
 
 use std::path::Path;
 
 use anyhow::Context;
 
+use crate::call::MATRIX;
 use crate::caretaker::Caretaker;
 use crate::estate::Size;
 use crate::fill;
+use crate::guard::Guarded;
 use crate::place::Engine;
 use crate::postgres::Postgres;
+use crate::workspace;
 
 /// How the intake is measured.
 #[derive(clap::Args, Clone)]
@@ -108,22 +110,22 @@ pub async fn measure(
             };
             if only != Some(Engine::Sqlite) {
                 let database = Some(postgres.pid());
-                let url = fresh(&postgres, "taken").await?;
+                let url = postgres.fresh("taken").await?;
                 let (server, seen) = start(program, &folder, Some(&url), size).await?;
                 let asked = (server.port, server.pid());
                 let run = clients::run(asked, database, size, per_call, taking).await?;
                 drop(server);
                 tell(Taker::Caretaker, run);
 
-                let bare = fresh(&postgres, "bare").await?;
+                let bare = postgres.fresh("bare").await?;
                 drop(start(program, &folder, Some(&bare), size).await?);
-                let (server, port) = stock::start(&bare, &url, &folder)?;
+                let (server, port) = stock(&bare, &url, &folder)?;
                 let asked = (port, server.pid);
                 let run = clients::run(asked, database, size, per_call, taking).await?;
                 drop(server);
                 tell(Taker::Stock, run);
 
-                let bare = fresh(&postgres, "bare").await?;
+                let bare = postgres.fresh("bare").await?;
                 drop(start(program, &folder, Some(&bare), size).await?);
                 if per_call == 1 {
                     tell(
@@ -150,7 +152,7 @@ pub async fn measure(
                 drop(start(program, &bare, None, size).await?);
                 let [own, file] = [&own, &bare]
                     .map(|folder| format!("sqlite://{}/caretaker/caretaker.db", folder.display()));
-                let (server, port) = stock::start(&file, &own, &folder)?;
+                let (server, port) = stock(&file, &own, &folder)?;
                 let run = clients::run((port, server.pid), None, size, per_call, taking).await?;
                 tell(Taker::StockSqlite, run);
             }
@@ -165,14 +167,10 @@ pub struct Seen {
     pub seq: i64,
 }
 
-/// An empty database; its address.
-async fn fresh(postgres: &Postgres, name: &str) -> anyhow::Result<String> {
-    let client = postgres.connect("postgres").await?;
-    let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-    client.batch_execute(&drop).await?;
-    postgres.create(name).await?;
-    client.batch_execute("CHECKPOINT").await?;
-    Ok(postgres.url(name))
+/// The service that one would write at first, on a database, with rows as wide as those of `example`.
+fn stock(database: &str, example: &str, folder: &Path) -> anyhow::Result<(Guarded, u16)> {
+    let pair = format!("{}:{}", MATRIX.0, MATRIX.1);
+    workspace::start("stock", &[database, example, &pair], folder)
 }
 
 /// Starts caretaker on an empty database and tells it of the places, which nobody is measured with.

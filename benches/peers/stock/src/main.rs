@@ -28,13 +28,14 @@ pub struct Stock {
     authorization: String,
 }
 
-/// `stock DATABASE EXAMPLE PORT USER:PASSWORD`: rows are as wide as those in the example.
+/// `stock PORT DATABASE EXAMPLE USER:PASSWORD`: rows are as wide as those in the example.
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let mut next = |what| arguments.next().context(what);
+    let port: u16 = next("the port")?.parse()?;
     let (database, example) = (next("the database")?, next("the example")?);
-    let (port, pair) = (next("the port")?.parse()?, next("user:password")?);
+    let pair = next("user:password")?;
     let example = Example::read(&connect(&example).await?).await?;
     let connection = connect(&database).await?;
     let zones = zone::Entity::find().all(&connection).await?;
