@@ -101,7 +101,7 @@ impl Database {
         }
         let writer = SeaOrm::connect(options(Role::Writer, 1)).await?;
         let readers = SeaOrm::connect(options(Role::Reader(read), readers.max(1))).await?;
-        let feed = SeaOrm::connect(options(Role::Reader(None), FEED)).await?;
+        let feed = SeaOrm::connect(options(Role::Feed, FEED)).await?;
         Ok(Self {
             readers,
             feed,
@@ -179,6 +179,8 @@ enum Role {
     Writer,
     /// What is done with one connection takes no longer, where that is said: a command reads for as long as it must.
     Reader(Option<Duration>),
+    /// It asks the same few questions again and again.
+    Feed,
 }
 
 fn options(url: &str, role: Role, connections: u32) -> ConnectOptions {
@@ -190,10 +192,10 @@ fn options(url: &str, role: Role, connections: u32) -> ConnectOptions {
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(move |options| sqlite(options, role))
         .map_sqlx_postgres_opts(move |options| postgres(options, role));
-    if let Role::Reader(read) = role {
+    if !matches!(role, Role::Writer) {
         // A file does not go away.
         options.test_before_acquire_if_idle_for(SURELY_THERE);
-        if let Some(read) = read {
+        if let Role::Reader(Some(read)) = role {
             // SQLite does not give up by itself once nobody waits for the answer.
             options.map_sqlx_sqlite_pool_opts(move |pool| {
                 pool.after_connect(move |connection, _| Box::pin(bound(connection, read)))
@@ -233,7 +235,7 @@ fn sqlite(options: SqliteConnectOptions, role: Role) -> SqliteConnectOptions {
             .pragma("cache_size", WRITER_CACHE_KIB)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("temp_store", "MEMORY"),
-        Role::Reader(_) => options.pragma("query_only", "1"),
+        Role::Reader(_) | Role::Feed => options.pragma("query_only", "1"),
     }
 }
 
@@ -258,6 +260,13 @@ fn postgres(options: PgConnectOptions, role: Role) -> PgConnectOptions {
                 "statement_timeout",
                 read.unwrap_or(READ).as_millis().to_string(),
             ),
+        ]),
+        // Its questions are planned once, as those of a batch are (`batch::begin`): what is new was planned each time
+        // that something was, at ten times the cost of reading it.
+        Role::Feed => postgres(options, Role::Reader(None)).options([
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", "off"),
+            ("jit", "off"),
         ]),
     }
 }

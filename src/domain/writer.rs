@@ -26,8 +26,6 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 const MOST_FACTS: usize = 5_000;
 /// For how long, at most, deliveries are waited for while others are there.
 const PATIENCE: Duration = Duration::from_millis(10);
-/// What part of a batch's time is waited after it.
-const PART: u32 = 3;
 /// How often a batch that lost against another transaction is tried again at once.
 const RETRIES: u32 = 5;
 
@@ -177,9 +175,9 @@ async fn run(
     }
 }
 
-/// The batch before. A transaction costs much the same for one delivery and for a hundred, and callers that were answered
-/// tend to call again at once: without a moment's patience two halves of them take turns, each waiting for the other's
-/// transaction.
+/// The batch before. A transaction costs much the same for one delivery and for ten. Callers that were answered tend to
+/// call again at once: without a moment's patience two halves of them take turns, each waiting for the other's
+/// transaction; and who calls without waiting for anything would get a transaction each.
 #[derive(Default)]
 struct Last {
     ended: Option<Instant>,
@@ -189,12 +187,12 @@ struct Last {
 }
 
 impl Last {
-    /// Under load, waits until as many have called as before, for a small part of the time that the batch before took.
+    /// Under load, waits until as many have called as before, no longer than the batch before took.
     async fn gather(&self, queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>, batch: usize) {
         let Some(ended) = self.ended.filter(|ended| ended.elapsed() < PATIENCE) else {
             return;
         };
-        let until = ended + (self.took / PART).min(PATIENCE);
+        let until = ended + self.took.min(PATIENCE);
         let wanted = self.callers.min(batch);
         while jobs.len() < wanted {
             let more = queue.recv_many(jobs, wanted - jobs.len());

@@ -11,6 +11,11 @@ use crate::domain::database::Database;
 
 /// The advisory lock that makes one logical writer of all nodes: seq order is then commit order.
 const LOCK: i64 = 0x0ca2_e7a4_e200_0001;
+/// Takes the lock, and says how the statements that follow are planned: once for all batches, since planning them for their
+/// keys costs more than running them; and by an index where there is one, since that plan outlives the day on which a
+/// table was small enough to be read whole. Where there is none the plan looks so dear that it would be compiled: not that.
+const BEGIN: &str = "SELECT pg_advisory_xact_lock($1), set_config('plan_cache_mode', 'force_generic_plan', true), \
+                     set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)";
 /// The channel on which PostgreSQL tells other nodes that there is something new; the payload is empty.
 pub const CHANNEL: &str = "caretaker";
 
@@ -29,7 +34,7 @@ pub async fn begin(database: &Database) -> Result<DatabaseTransaction, DbErr> {
         // Its own first statement: a snapshot taken before the wait would miss what was committed meanwhile.
         let lock = Statement::from_sql_and_values(
             DbBackend::Postgres,
-            "SELECT pg_advisory_xact_lock($1)",
+            BEGIN,
             [(LOCK + i64::from(database.is_side)).into()],
         );
         transaction.execute_raw(lock).await?;
