@@ -28,15 +28,15 @@ use crate::domain::scope::Viewer;
 use key::Key;
 use question::Question;
 
-pub use question::Event;
+pub use question::{Event, Events};
 
-/// One result of an operation.
+/// One result of an operation, or several that came close together.
 #[derive(Debug)]
 pub enum Told {
     /// Of its own execution; with the cursor of the feed, where it follows one.
     Own(Box<Response>, Option<String>),
     /// Of one execution for all who ask the same.
-    Shared(Arc<Event>),
+    Shared(Events),
 }
 
 /// The questions that are asked now.
@@ -177,14 +177,20 @@ fn together(
                 }
             };
             loop {
-                match events.recv().await {
-                    Ok(event) if event.is_news_after(stands) => {
-                        stands = event.seq;
-                        yield Told::Shared(event);
+                let all = match events.recv().await {
+                    Ok(all) => all,
+                    // It reads what it missed by itself; so it does where the question cannot be run for all.
+                    Err(RecvError::Lagged(_) | RecvError::Closed) => break,
+                };
+                let Some(last_of_all) = all.last().map(|event| (event.seq, event.is_heartbeat)) else { continue };
+                match (Events::after(all, stands), last_of_all) {
+                    (Some(events), (seq, _)) => {
+                        stands = seq;
+                        yield Told::Shared(events);
                     }
-                    Ok(event) if event.is_heartbeat => {
+                    (None, (seq, true)) => {
                         // It came with a cursor that this node has not reached: a sign of life bears its own.
-                        let here = position.stretch(Some(stands), Some(event.seq));
+                        let here = position.stretch(Some(stands), Some(seq));
                         let mut own = schema.alone(question.request(), viewer.clone(), here);
                         while let Some(told) = own.next().await {
                             // One that cannot be given is no fault of what is followed.
@@ -193,9 +199,7 @@ fn together(
                             }
                         }
                     }
-                    Ok(_) => {}
-                    // It reads what it missed by itself; so it does where the question cannot be run for all.
-                    Err(RecvError::Lagged(_) | RecvError::Closed) => break,
+                    (None, (_, false)) => {}
                 }
             }
             last = Some(stands);

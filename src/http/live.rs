@@ -57,12 +57,21 @@ pub(super) enum End {
     Stopping,
 }
 
-/// One result of an operation.
+/// A result of an operation, or several that came close together.
 #[derive(Debug)]
 pub(super) struct Step {
     told: Told,
     /// Whether its client may know where the feed stands.
     has_cursor: bool,
+}
+
+/// A result.
+#[derive(Debug)]
+pub(super) struct Shown<'a> {
+    /// As JSON.
+    pub(super) payload: Cow<'a, str>,
+    /// Where the feed stands with it, for a transport that resumes by itself.
+    pub(super) cursor: Option<&'a str>,
 }
 
 /// The results of an operation, in order.
@@ -116,20 +125,20 @@ impl Step {
         }
     }
 
-    /// Where the feed stands with it, for a transport that resumes by itself.
-    pub(super) fn cursor(&self) -> Option<&str> {
-        let cursor = match &self.told {
-            Told::Own(_, cursor) => cursor.as_deref(),
-            Told::Shared(event) => Some(event.cursor.as_str()),
-        };
-        cursor.filter(|_| self.has_cursor)
-    }
-
-    /// The result as JSON.
-    pub(super) fn payload(&self) -> Cow<'_, str> {
+    /// The results, in order.
+    pub(super) fn results(&self) -> Vec<Shown<'_>> {
         match &self.told {
-            Told::Own(response, _) => Cow::Owned(graphql::to_json(response)),
-            Told::Shared(event) => Cow::Borrowed(&event.payload),
+            Told::Own(response, cursor) => vec![Shown {
+                payload: Cow::Owned(graphql::to_json(response)),
+                cursor: cursor.as_deref().filter(|_| self.has_cursor),
+            }],
+            Told::Shared(events) => events
+                .iter()
+                .map(|event| Shown {
+                    payload: Cow::Borrowed(event.payload.as_str()),
+                    cursor: Some(event.cursor.as_str()).filter(|_| self.has_cursor),
+                })
+                .collect(),
         }
     }
 

@@ -37,7 +37,8 @@ pub(super) fn router(live: Arc<Live>) -> Router {
 /// The message by which a socket is told a result of the operation `id`; public for who counts what it costs.
 #[doc(hidden)]
 pub fn next(id: &str, response: async_graphql::Response) -> String {
-    Told::Next(id.to_owned(), Step::of(response)).text()
+    let told = Told::Next(id.to_owned(), Step::of(response));
+    told.texts().pop().unwrap_or_default()
 }
 
 async fn upgrade(

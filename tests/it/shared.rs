@@ -21,7 +21,7 @@ use caretaker::ingest::matrix;
 use chrono::{DateTime, Utc};
 use entity::{Operation, Source};
 use futures_util::future::{join_all, try_join_all};
-use futures_util::stream::{BoxStream, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -34,6 +34,7 @@ pub fn tests() -> Vec<Case> {
     on_each_engine![
         an_event_is_read_once_for_all_who_ask_the_same,
         who_joins_amid_events_after_any_cursor_is_told_each_once_and_in_order,
+        what_happens_in_quick_succession_is_told_to_many_together,
         who_does_not_listen_for_a_while_reads_what_it_missed_and_is_told_the_rest,
         the_first_to_ask_is_told_with_the_others_once_there_are_some,
         a_fault_is_told_once_and_ends_it_for_the_first_to_ask_too,
@@ -55,7 +56,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Heartbeats do not come while a case runs.
 const NEVER: Duration = Duration::from_secs(3600);
 
-type Stream = BoxStream<'static, Told>;
+type Stream = BoxStream<'static, One>;
+
+/// One result.
+#[derive(Debug)]
+struct One {
+    json: Value,
+    /// Whether it is of an execution for all who ask the same.
+    is_shared: bool,
+    /// With how many it was told together, itself among them.
+    together: usize,
+}
 
 /// A database and a schema on it that follows what is written.
 struct World {
@@ -91,7 +102,13 @@ impl World {
         };
         let (tail, _tailing) = Tail::start(database.feed.clone(), wakes, settings).await?;
         let readers = database.readers.clone();
-        let schema = Schema::new(readers, Some(tail), None, None, None, Limits::default());
+        let limits = Limits {
+            document_bytes: 100_000,
+            tokens: 10_000,
+            aliases: 1_000,
+            ..Limits::default()
+        };
+        let schema = Schema::new(readers, Some(tail), None, None, None, limits);
         Ok(Self {
             database,
             schema: schema.with_sharing(is_shared),
@@ -129,7 +146,8 @@ impl World {
 
     fn follow(&self, document: &str, variables: Value, viewer: Viewer) -> Stream {
         let request = request(document.to_owned(), None, variables);
-        self.schema.follow(request, viewer, Position::default())
+        let told = self.schema.follow(request, viewer, Position::default());
+        told.flat_map(|told| stream::iter(each(&told))).boxed()
     }
 
     /// Streams that ask the same from now on and have been told where that is.
@@ -176,22 +194,32 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-fn json_of(told: &Told) -> Value {
-    let payload = match told {
-        Told::Own(response, _) => to_json(response),
-        Told::Shared(event) => event.payload.clone(),
+fn each(told: &Told) -> Vec<One> {
+    let one = |payload: &str, is_shared, together| One {
+        json: serde_json::from_str(payload).unwrap(),
+        is_shared,
+        together,
     };
-    serde_json::from_str(&payload).unwrap()
+    match told {
+        Told::Own(response, _) => vec![one(&to_json(response), false, 1)],
+        Told::Shared(events) => {
+            let count = events.iter().count();
+            let events = events.iter();
+            events
+                .map(|event| one(&event.payload, true, count))
+                .collect()
+        }
+    }
 }
 
-async fn told(stream: &mut Stream) -> Told {
+async fn told(stream: &mut Stream) -> One {
     let told = timeout(PATIENCE, stream.next()).await;
     told.expect("nothing is told").expect("the stream ended")
 }
 
 /// The next event.
 async fn next(stream: &mut Stream) -> Value {
-    let mut told = json_of(&told(stream).await);
+    let mut told = told(stream).await.json;
     assert!(told.get("errors").is_none(), "{told}");
     told["data"]["activity"].take()
 }
@@ -208,16 +236,36 @@ async fn rows(stream: &mut Stream, count: usize) -> Vec<String> {
     rows
 }
 
-/// How many statements it takes to tell so many the same event.
-async fn statements(test: &TestDatabase, count: usize, is_shared: bool) -> anyhow::Result<usize> {
+/// How many statements it takes to tell an event to those who ask `documents`.
+async fn statements(
+    test: &TestDatabase,
+    documents: &[&str],
+    is_shared: bool,
+) -> anyhow::Result<usize> {
     let world = World::open(test, is_shared).await?;
     // News each time: the database is the same.
-    let building = format!("{count}-{is_shared}");
-    let mut streams = world.followers(FOLLOW, count).await;
+    let building = format!("{}-{is_shared}", documents.concat().len());
+    let mut streams = Vec::new();
+    for document in documents {
+        streams.extend(world.followers(document, 1).await);
+    }
+    let same = |events: &[Value]| {
+        let told = |event: &Value| {
+            let activity = &event["activity"];
+            let parts = ["building", "zone"].map(|part| activity[part]["name"].clone());
+            let parts = (activity["id"].clone(), parts);
+            (
+                event["cursor"].clone(),
+                parts,
+                activity["incident"]["state"].clone(),
+            )
+        };
+        events.iter().all(|event| told(event) == told(&events[0]))
+    };
     // All that has to be read to get there was.
     world.report(&building, 1).await?;
     let first = join_all(streams.iter_mut().map(next)).await;
-    assert!(first.iter().all(|event| *event == first[0]), "{first:?}");
+    assert!(same(&first), "{first:?}");
     assert_eq!(
         first[0]["activity"]["incident"]["state"], "NOT_ASSIGNED",
         "{first:?}"
@@ -228,7 +276,7 @@ async fn statements(test: &TestDatabase, count: usize, is_shared: bool) -> anyho
     let before = world.statements.load(Ordering::SeqCst);
     world.report(&building, 1).await?;
     let second = join_all(streams.iter_mut().map(next)).await;
-    assert!(second.iter().all(|event| *event == second[0]), "{second:?}");
+    assert!(same(&second), "{second:?}");
     let taken = world.statements.load(Ordering::SeqCst) - before;
     drop(streams);
     world.close().await;
@@ -236,11 +284,11 @@ async fn statements(test: &TestDatabase, count: usize, is_shared: bool) -> anyho
 }
 
 async fn an_event_is_read_once_for_all_who_ask_the_same(test: TestDatabase) -> anyhow::Result<()> {
-    let one = statements(&test, 1, true).await?;
+    let one = statements(&test, &[FOLLOW], true).await?;
     assert!(one > 1, "{one}");
-    assert_eq!(statements(&test, 2, true).await?, one);
-    assert_eq!(statements(&test, 20, true).await?, one);
-    assert_eq!(statements(&test, 20, false).await?, 20 * one);
+    assert_eq!(statements(&test, &[FOLLOW; 2], true).await?, one);
+    assert_eq!(statements(&test, &[FOLLOW; 20], true).await?, one);
+    assert_eq!(statements(&test, &[FOLLOW; 20], false).await?, 20 * one);
     Ok(())
 }
 
@@ -295,7 +343,7 @@ async fn the_first_to_ask_is_told_with_the_others_once_there_are_some(
     let mut streams = world.followers(SHORT, 1).await;
     world.report("b", 1).await?;
     let alone = told(&mut streams[0]).await;
-    assert!(matches!(alone, Told::Own(..)), "{alone:?}");
+    assert!(!alone.is_shared, "{alone:?}");
     streams.extend(world.followers(SHORT, 2).await);
     let start = world.stored("YTE6MA").await.pop().unwrap();
     // It learns of the others with the next event, and may still read the one after that by itself.
@@ -306,14 +354,11 @@ async fn the_first_to_ask_is_told_with_the_others_once_there_are_some(
         last.clear();
         for (stream, got) in streams.iter_mut().zip(&mut got) {
             let told = told(stream).await;
-            got.push(text(&json_of(&told)["data"]["activity"]["cursor"]));
+            got.push(text(&told.json["data"]["activity"]["cursor"]));
             last.push(told);
         }
     }
-    assert!(
-        last.iter().all(|told| matches!(told, Told::Shared(_))),
-        "{last:?}"
-    );
+    assert!(last.iter().all(|told| told.is_shared), "{last:?}");
     let stored = world.stored(&start).await;
     assert!(got.iter().all(|got| *got == stored), "{got:?} {stored:?}");
     drop(streams);
@@ -333,7 +378,7 @@ async fn a_fault_is_told_once_and_ends_it_for_the_first_to_ask_too(
     let mut streams: Vec<Stream> = streams.collect();
     // The first to ask is asked last: there are others by then.
     for stream in streams.iter_mut().rev() {
-        let fault = json_of(&told(stream).await);
+        let fault = told(stream).await.json;
         assert_eq!(
             fault["errors"][0]["extensions"]["code"], "CURSOR_EXPIRED",
             "{fault}"
@@ -346,11 +391,45 @@ async fn a_fault_is_told_once_and_ends_it_for_the_first_to_ask_too(
     Ok(())
 }
 
+async fn what_happens_in_quick_succession_is_told_to_many_together(
+    test: TestDatabase,
+) -> anyhow::Result<()> {
+    let world = World::open(&test, true).await?;
+    // Reading each takes a while: what is told together was waited for.
+    let mut streams = world.followers(FOLLOW, 300).await;
+    // With this one the first to ask goes over to the others.
+    world.report("b", 1).await?;
+    join_all(streams.iter_mut().map(|stream| rows(stream, 1))).await;
+    let start = world.stored("YTE6MA").await.pop().unwrap();
+    let many = 40;
+    world.report("b", many).await?;
+    let stored = world.stored(&start).await;
+    let mut most = 0;
+    for stream in &mut streams {
+        let mut got = Vec::new();
+        while got.len() < many {
+            let told = told(stream).await;
+            most = most.max(told.together);
+            got.push(text(&told.json["data"]["activity"]["cursor"]));
+        }
+        assert_eq!(got, stored);
+    }
+    assert!(most > 1, "each was told by itself");
+    drop(streams);
+    world.close().await;
+    Ok(())
+}
+
 async fn who_does_not_listen_for_a_while_reads_what_it_missed_and_is_told_the_rest(
     test: TestDatabase,
 ) -> anyhow::Result<()> {
     let world = World::open(&test, true).await?;
-    let mut streams = world.followers(SHORT, 3).await;
+    // So much of each event that each is told by itself.
+    let ids: String = (0..200)
+        .map(|number| format!("{number:a>80}: id "))
+        .collect();
+    let wide = SHORT.replace("{ id }", &format!("{{ {ids} }}"));
+    let mut streams = world.followers(&wide, 3).await;
     world.report("b", 1).await?;
     for stream in &mut streams {
         rows(stream, 1).await;
@@ -358,7 +437,7 @@ async fn who_does_not_listen_for_a_while_reads_what_it_missed_and_is_told_the_re
     let start = world.stored("YTE6MA").await.pop().unwrap();
     let mut slow = streams.pop().unwrap();
     // More than is kept for one who does not listen.
-    let many = 1_200;
+    let many = 300;
     world.report("b", many).await?;
     let quick = rows(&mut streams[1], many).await;
     assert_eq!(quick, world.stored(&start).await);
@@ -366,14 +445,14 @@ async fn who_does_not_listen_for_a_while_reads_what_it_missed_and_is_told_the_re
     let mut missed = Vec::new();
     while missed.len() < many {
         let told = told(&mut slow).await;
-        own += usize::from(matches!(told, Told::Own(..)));
-        missed.push(text(&json_of(&told)["data"]["activity"]["cursor"]));
+        own += usize::from(!told.is_shared);
+        missed.push(text(&told.json["data"]["activity"]["cursor"]));
     }
     assert_eq!(missed, quick);
     assert!(own > 0, "nothing was missed");
     world.report("b", 1).await?;
     let last = told(&mut slow).await;
-    assert!(matches!(last, Told::Shared(_)), "{last:?}");
+    assert!(last.is_shared, "{last:?}");
     drop((streams, slow));
     world.close().await;
     Ok(())
@@ -406,8 +485,8 @@ async fn who_is_ahead_of_the_feed_is_shown_that_it_is_alive_and_told_what_comes_
     world.report("b", 1).await?;
     loop {
         let told = told(&mut stream).await;
-        if !json_of(&told)["data"]["activity"]["activity"].is_null() {
-            assert!(matches!(told, Told::Shared(_)), "{told:?}");
+        if !told.json["data"]["activity"]["activity"].is_null() {
+            assert!(told.is_shared, "{told:?}");
             break;
         }
     }
@@ -459,9 +538,9 @@ async fn viewers_of_different_scopes_are_told_their_own(test: TestDatabase) -> a
         let mut names = Vec::new();
         let mut is_shared = false;
         while names.len() < count {
-            let told = told(stream).await;
-            is_shared |= matches!(told, Told::Shared(_));
-            let activity = json_of(&told)["data"]["activity"]["activity"].take();
+            let mut told = told(stream).await;
+            is_shared |= told.is_shared;
+            let activity = told.json["data"]["activity"]["activity"].take();
             names.push(text(&activity["building"]["name"]));
         }
         assert!(is_shared || place < 3, "{place}");
@@ -488,7 +567,7 @@ async fn who_begins_elsewhere_or_asks_otherwise_is_told_so(
     let mut streams = world.followers(SHORT, 2).await;
     let odd = json!({"after": "nowhere"});
     let mut refused = world.follow(SHORT, odd, Viewer::open());
-    let answer = json_of(&told(&mut refused).await);
+    let answer = told(&mut refused).await.json;
     assert_eq!(answer["errors"][0]["extensions"]["code"], "CURSOR_INVALID");
     assert!(refused.next().await.is_none());
     world.report("b", 1).await?;

@@ -1,12 +1,14 @@
 //! One question that several ask: run by one task, at the live edge, told to all of them.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_graphql::{Request, Value};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
 
 use super::key::Key;
 use super::{Questions, Told};
@@ -15,8 +17,17 @@ use crate::graphql::schema::{Asked, Schema};
 use crate::graphql::subscription::Position;
 use crate::graphql::to_json;
 
-/// How many events one who is told may be behind before it reads for itself.
-const BUFFER: usize = 1_024;
+/// How many tellings one who is told may be behind before it reads for itself.
+const BUFFER: usize = 256;
+/// How long after they were told something all are told the next, at the earliest, for each who is told: about twice what
+/// a turn and a write of its socket take. What comes after a silence is told at once.
+const EACH: Duration = Duration::from_micros(40);
+/// No longer than that, however many they are.
+const LONGEST: Duration = Duration::from_millis(100);
+/// So many events are told together at most.
+const MOST: usize = 64;
+/// So many bytes of results are told together at most, unless one alone has more: each who takes them slowly holds them.
+const MOST_BYTES: usize = 16 * 1024;
 
 /// An event as it is told to all.
 #[derive(Debug)]
@@ -31,8 +42,29 @@ pub struct Event {
 
 impl Event {
     /// Whether it is to be told to one who was told all up to `stands`.
-    pub(super) fn is_news_after(&self, stands: i64) -> bool {
+    fn is_news_after(&self, stands: i64) -> bool {
         self.seq > stands || self.is_heartbeat && self.seq == stands
+    }
+}
+
+/// What one subscriber is told of what is told to all together: one event or more, in order.
+#[derive(Clone, Debug)]
+pub struct Events {
+    all: Arc<[Event]>,
+    /// Those before it were told to this one before.
+    from: usize,
+}
+
+impl Events {
+    /// They themselves.
+    pub fn iter(&self) -> std::slice::Iter<'_, Event> {
+        self.all.get(self.from..).unwrap_or_default().iter()
+    }
+
+    /// What of them is to be told to one who was told all up to `stands`; nothing where it was told all of it.
+    pub(super) fn after(all: Arc<[Event]>, stands: i64) -> Option<Self> {
+        let from = all.iter().position(|event| event.is_news_after(stands))?;
+        Some(Self { all, from })
     }
 }
 
@@ -49,7 +81,7 @@ pub(super) struct Question {
 #[derive(Debug)]
 struct Running {
     /// Weak: what is told ends with the task.
-    events: broadcast::WeakSender<Arc<Event>>,
+    events: broadcast::WeakSender<Arc<[Event]>>,
     /// All after this seq is told; nothing until that is known.
     stands: watch::Receiver<Option<i64>>,
     task: AbortHandle,
@@ -75,7 +107,7 @@ impl Question {
         &self,
         schema: &Schema,
         viewer: &Viewer,
-    ) -> Option<(broadcast::Receiver<Arc<Event>>, i64)> {
+    ) -> Option<(broadcast::Receiver<Arc<[Event]>>, i64)> {
         let (events, mut stands) = self.receivers(schema, viewer);
         // Asked after the events were joined: what it stands before comes to them.
         let stands = stands.wait_for(Option::is_some).await;
@@ -96,7 +128,7 @@ impl Question {
         schema: &Schema,
         viewer: &Viewer,
     ) -> (
-        broadcast::Receiver<Arc<Event>>,
+        broadcast::Receiver<Arc<[Event]>>,
         watch::Receiver<Option<i64>>,
     ) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,27 +165,110 @@ impl Drop for Question {
 
 /// Tells all who have joined, until nobody is left, or until something fails: then each finds out for itself.
 async fn tell(
-    mut results: BoxStream<'static, Told>,
+    results: BoxStream<'static, Told>,
     position: Position,
     stands: watch::Sender<Option<i64>>,
-    events: broadcast::Sender<Arc<Event>>,
+    events: broadcast::Sender<Arc<[Event]>>,
 ) {
-    let mut is_begun = false;
-    while let Some(Told::Own(response, Some(cursor))) = results.next().await {
-        let Some(told) = position.told().filter(|_| response.data != Value::Null) else {
+    let mut news = News {
+        results,
+        position,
+        stands,
+    };
+    // Where it begins each has found out for itself.
+    if news.next().await.is_none() {
+        return;
+    }
+    let mut rests_until = Instant::now();
+    while let Some(first) = news.next().await {
+        let mut bytes = first.payload.len();
+        let mut together = vec![first];
+        let mut is_over = false;
+        let mut is_rested = false;
+        while together.len() < MOST && bytes < MOST_BYTES && !is_over && !is_rested {
+            match timeout_at(rests_until, news.next()).await {
+                Ok(Some(event)) => {
+                    bytes += event.payload.len();
+                    together.push(event);
+                }
+                Ok(None) => is_over = true,
+                Err(_elapsed) => is_rested = true,
+            }
+        }
+        if events.send(together.into()).is_err() || is_over {
             return;
+        }
+        // What did not fit does not wait.
+        if is_rested {
+            rests_until = Instant::now() + rest(events.receiver_count());
+        }
+    }
+}
+
+/// A busy feed costs so many listeners a turn each time they are told, and not for each event.
+fn rest(listeners: usize) -> Duration {
+    EACH.saturating_mul(u32::try_from(listeners).unwrap_or(u32::MAX))
+        .min(LONGEST)
+}
+
+/// What comes of the execution.
+struct News {
+    results: BoxStream<'static, Told>,
+    position: Position,
+    stands: watch::Sender<Option<i64>>,
+}
+
+impl News {
+    /// The next event; nothing once it fails. Nothing is lost when the future is dropped.
+    async fn next(&mut self) -> Option<Event> {
+        let Told::Own(response, Some(cursor)) = self.results.next().await? else {
+            return None;
         };
-        let event = Event {
+        let told = self.position.told()?;
+        if response.data == Value::Null {
+            return None;
+        }
+        // This goes first: whoever joins now reads up to here, and what comes twice is dropped by its seq.
+        self.stands.send_replace(Some(told.seq));
+        Some(Event {
             payload: to_json(&response),
             cursor,
             seq: told.seq,
             is_heartbeat: told.is_heartbeat,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_told_of_what_is_told_together_what_is_news_to_it() {
+        let event = |seq, is_heartbeat| Event {
+            payload: String::new(),
+            cursor: String::new(),
+            seq,
+            is_heartbeat,
         };
-        // This goes first: whoever joins now reads up to here, and what comes twice is dropped by its seq.
-        stands.send_replace(Some(told.seq));
-        // Where it begins each has found out for itself.
-        if std::mem::replace(&mut is_begun, true) && events.send(Arc::new(event)).is_err() {
-            return;
-        }
+        let all: Arc<[Event]> = [event(3, false), event(5, false), event(5, true)].into();
+        let news = |stands| {
+            let events = Events::after(Arc::clone(&all), stands);
+            events.map(|events| {
+                let seqs = events.iter().map(|event| (event.seq, event.is_heartbeat));
+                seqs.collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(news(2), Some(vec![(3, false), (5, false), (5, true)]));
+        assert_eq!(news(3), Some(vec![(5, false), (5, true)]));
+        assert_eq!(news(5), Some(vec![(5, true)]));
+        assert_eq!(news(6), None);
+    }
+
+    #[test]
+    fn few_wait_for_nothing_and_nobody_for_long() {
+        assert!(rest(10) < Duration::from_millis(1));
+        assert_eq!(rest(1_000), Duration::from_millis(40));
+        assert_eq!(rest(usize::MAX), LONGEST);
     }
 }

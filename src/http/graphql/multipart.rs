@@ -69,7 +69,12 @@ fn part(body: &str) -> String {
 
 fn words(happening: &Happening) -> String {
     match happening {
-        Happening::Step(step) => part(&format!("{{\"payload\":{}}}", step.payload())),
+        Happening::Step(step) => {
+            let results = step.results().into_iter();
+            results
+                .map(|shown| part(&format!("{{\"payload\":{}}}", shown.payload)))
+                .collect()
+        }
         Happening::Quiet => part("{}"),
         Happening::Complete => END.to_owned(),
         // Errors beside the payload are those of the connection: a client comes back for the operation.

@@ -115,16 +115,18 @@ fn begin(
     ))
 }
 
-/// One event of the stream. JSON has no line breaks of its own.
+/// One event of the stream, or several. JSON has no line breaks of its own.
 fn words(happening: &Happening) -> String {
     match happening {
         Happening::Step(step) => {
-            let id = step.cursor().map(|cursor| format!("id: {cursor}\n"));
-            format!(
-                "{}event: next\ndata: {}\n\n",
-                id.unwrap_or_default(),
-                step.payload()
-            )
+            let mut words = String::new();
+            for shown in step.results() {
+                if let Some(cursor) = shown.cursor {
+                    words.extend(["id: ", cursor, "\n"]);
+                }
+                words.extend(["event: next\ndata: ", &shown.payload, "\n\n"]);
+            }
+            words
         }
         Happening::Quiet => ":\n\n".to_owned(),
         Happening::Complete => "event: complete\ndata:\n\n".to_owned(),

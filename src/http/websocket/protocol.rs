@@ -95,7 +95,7 @@ pub(super) enum Told {
     Ack,
     /// `pong`, with what came in the ping.
     Pong(Option<Value>),
-    /// `next`: the operation and a result.
+    /// `next`: the operation and its results, a message each.
     Next(String, Step),
     /// `error`: the operation and its errors as JSON. Nothing follows.
     Error(String, String),
@@ -104,20 +104,27 @@ pub(super) enum Told {
 }
 
 impl Told {
-    /// The message.
-    pub(super) fn text(&self) -> String {
-        let about = |kind: &str, id: &str, payload: &str| {
-            let id = Value::from(id);
-            format!(r#"{{"id":{id},"type":"{kind}","payload":{payload}}}"#)
+    /// The messages.
+    pub(super) fn texts(&self) -> Vec<String> {
+        // What stands before the payload is the same in each.
+        let head = |kind: &str, id: &str| {
+            format!(r#"{{"id":{},"type":"{kind}","payload":"#, Value::from(id))
         };
-        match self {
+        let one = match self {
             Self::Ack => r#"{"type":"connection_ack"}"#.to_owned(),
             Self::Pong(None) => r#"{"type":"pong"}"#.to_owned(),
             Self::Pong(Some(payload)) => format!(r#"{{"type":"pong","payload":{payload}}}"#),
-            Self::Next(id, step) => about("next", id, &step.payload()),
-            Self::Error(id, errors) => about("error", id, errors),
+            Self::Next(id, step) => {
+                let head = head("next", id);
+                let results = step.results().into_iter();
+                return results
+                    .map(|shown| [&*head, &*shown.payload, "}"].concat())
+                    .collect();
+            }
+            Self::Error(id, errors) => [&*head("error", id), errors, "}"].concat(),
             Self::Complete(id) => format!(r#"{{"id":{},"type":"complete"}}"#, Value::from(&**id)),
-        }
+        };
+        vec![one]
     }
 }
 

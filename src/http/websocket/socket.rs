@@ -1,6 +1,5 @@
-//! The life of one socket: hears, judges, runs, tells, pings, and ends. Results that come close together are asked for and
-//! written together; while the client does not take them nothing else is heard or asked for, so a slow client costs
-//! little memory.
+//! The life of one socket: hears, judges, runs, tells, pings, and ends. What is there at once is written together; while the
+//! client does not take it nothing else is heard or asked for, so a slow client costs little memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +9,7 @@ use axum::extract::ws::{CloseFrame, Message};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt, stream};
 use tokio::task::yield_now;
-use tokio::time::{
-    Instant, Interval, MissedTickBehavior, interval_at, sleep, sleep_until, timeout,
-};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
 use tungstenite::Error;
 
 use super::operations::Operations;
@@ -27,9 +24,6 @@ const GOODBYE: Duration = Duration::from_secs(1);
 const UNANSWERED: u32 = 2;
 /// So many messages are written together at most; then other sockets have their turn.
 const BURST: usize = 32;
-/// How long after results were written the next ones are asked for, at the earliest: a busy feed costs a write and a turn
-/// of the socket each time, not for each event. What comes after a silence is written at once.
-const GAP: Duration = Duration::from_millis(20);
 /// So many bytes are written without waiting for more.
 const MOST_BYTES: usize = 16 * 1024;
 
@@ -44,8 +38,6 @@ pub(super) struct Socket {
     over: BoxFuture<'static, Close>,
     pulse: Pulse,
     pings: Interval,
-    /// Until when no results are asked for; none after a silence.
-    rests_until: Option<Instant>,
 }
 
 /// How it ended.
@@ -74,7 +66,6 @@ impl Socket {
             operations: Operations::new(terms.operations),
             seat: Seat::Empty,
             pulse: Pulse::default(),
-            rests_until: None,
             live,
             shown,
             pings,
@@ -106,39 +97,33 @@ impl Socket {
         Input: Stream<Item = Result<Message, axum::Error>> + Unpin,
         Out: Sink<Message, Error = axum::Error> + Unpin,
     {
-        let rests_until = self.rests_until;
-        let message = tokio::select! {
+        let told = tokio::select! {
             close = &mut self.over => return Err(close.into()),
             message = input.next() => {
                 self.pulse.beat();
                 match self.hear(message)? {
-                    Some(told) => Message::Text(told.text().into()),
+                    Some(told) => told,
                     None => return Ok(()),
                 }
             }
             judged = self.seat.judged() => {
                 judged?;
                 self.over = Box::pin(seated(Arc::clone(&self.live), self.seat.sitter()?.reader.clone()));
-                Message::Text(Told::Ack.text().into())
+                Told::Ack
             }
-            told = self.operations.next(), if rests_until.is_none() => {
-                return self.tell(told?, out).await;
-            }
-            () = sleep_until(rests_until.unwrap_or_else(Instant::now)), if rests_until.is_some() => {
-                self.rests_until = None;
-                return Ok(());
-            }
+            told = self.operations.next() => told?,
             _ = self.pings.tick() => {
                 if self.pulse.is_gone() {
                     return Err(Ended::Gone);
                 }
-                Message::Ping(Bytes::new())
+                let ping = out.send(Message::Ping(Bytes::new()));
+                return within(ping, self.live.terms.patience, &mut self.over).await;
             }
         };
-        within(out.send(message), self.live.terms.patience, &mut self.over).await
+        self.tell(told, out).await
     }
 
-    /// Tells a result, and what else has come by now.
+    /// Tells this, and what results have come by now.
     async fn tell<Out>(&mut self, first: Told, out: &mut Out) -> Result<(), Ended>
     where
         Out: Sink<Message, Error = axum::Error> + Unpin,
@@ -158,13 +143,11 @@ impl Socket {
             }
         }
         let is_full = !batch.has_room();
-        self.rests_until = batch.may_others_wait.then(|| Instant::now() + GAP);
         let mut messages = stream::iter(batch.messages.into_iter().map(Ok));
         let writing = out.send_all(&mut messages);
         within(writing, self.live.terms.patience, &mut self.over).await?;
         if is_full {
-            // What is there already does not wait; others have their turn.
-            self.rests_until = None;
+            // Others have their turn.
             yield_now().await;
         }
         ended
@@ -238,29 +221,18 @@ async fn within(
 }
 
 /// Messages that are written together.
+#[derive(Default)]
 struct Batch {
     messages: Vec<Message>,
     bytes: usize,
-    /// Whether it holds nothing but results of what goes on: whoever asked once waits for the end of it.
-    may_others_wait: bool,
-}
-
-impl Default for Batch {
-    fn default() -> Self {
-        Self {
-            messages: Vec::new(),
-            bytes: 0,
-            may_others_wait: true,
-        }
-    }
 }
 
 impl Batch {
     fn push(&mut self, told: Told) {
-        self.may_others_wait &= matches!(told, Told::Next(..));
-        let text = told.text();
-        self.bytes += text.len();
-        self.messages.push(Message::Text(text.into()));
+        for text in told.texts() {
+            self.bytes += text.len();
+            self.messages.push(Message::Text(text.into()));
+        }
     }
 
     fn has_room(&self) -> bool {
@@ -399,22 +371,18 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_bounded_and_waits_only_where_nobody_waits_for_its_end() {
+    fn a_batch_is_bounded() {
         let next =
             |length: usize| Told::Next("a".into(), Step::of(Response::new("1".repeat(length))));
         let mut batch = Batch::default();
         for _ in 1..BURST {
             batch.push(next(1));
-            assert!(batch.has_room() && batch.may_others_wait);
+            assert!(batch.has_room());
         }
         batch.push(next(1));
         assert!(!batch.has_room(), "too many messages");
         let mut batch = Batch::default();
         batch.push(next(MOST_BYTES));
         assert!(!batch.has_room(), "too many bytes");
-        let mut batch = Batch::default();
-        batch.push(next(1));
-        batch.push(Told::Complete("a".into()));
-        assert!(batch.has_room() && !batch.may_others_wait);
     }
 }

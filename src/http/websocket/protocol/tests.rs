@@ -103,7 +103,7 @@ fn what_is_no_message_is_told_so() {
 #[test]
 fn what_is_told_is_json_whatever_the_id() {
     let id = "\"\\\n\u{0}ä".to_owned();
-    let said = |told: Told| serde_json::from_str::<Value>(&told.text()).unwrap();
+    let said = |told: Told| serde_json::from_str::<Value>(&told.texts().concat()).unwrap();
     let next = said(Told::Next(
         id.clone(),
         Step::of(Response::new(async_graphql::Value::Null)),
