@@ -3,14 +3,21 @@
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectOptions, Database as SeaOrm, DatabaseConnection, DbBackend, DbErr};
+use sea_orm::{
+    ConnectOptions, Database as SeaOrm, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
+};
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode, SqliteSynchronous,
+};
 use sqlx::{Connection, PgConnection};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// How long SQLite waits for another process's write.
 const BUSY: Duration = Duration::from_secs(5);
+/// After what time a new SQLite file that somebody else has open is tried again.
+const AGAIN: Duration = Duration::from_millis(5);
 /// How long a request waits for a connection before the database counts as away.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
@@ -99,7 +106,7 @@ impl Database {
         if DbBackend::Postgres.is_prefix_of(url) {
             probe(url).await?;
         }
-        let writer = SeaOrm::connect(options(Role::Writer, 1)).await?;
+        let writer = open_writer(options(Role::Writer, 1)).await?;
         let readers = SeaOrm::connect(options(Role::Reader(read), readers.max(1))).await?;
         let feed = SeaOrm::connect(options(Role::Feed, FEED)).await?;
         Ok(Self {
@@ -123,6 +130,30 @@ impl Database {
             }
         }
     }
+}
+
+/// Opens the pool of the writer, which makes a new SQLite file. Two that do so at once get in each other's way where SQLite
+/// does not wait: a file goes over to its log (WAL) only when nobody else has it open, or it is `SQLITE_BUSY` at once.
+async fn open_writer(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
+    let until = Instant::now() + BUSY;
+    loop {
+        match SeaOrm::connect(options.clone()).await {
+            Err(error) if is_busy(&error) && Instant::now() < until => sleep(AGAIN).await,
+            opened => return opened,
+        }
+    }
+}
+
+fn is_busy(error: &DbErr) -> bool {
+    let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else {
+        return false;
+    };
+    let error = error.as_database_error();
+    // Extended result codes keep the primary code in their low byte: BUSY 5.
+    error
+        .and_then(|error| error.try_downcast_ref::<SqliteError>()?.code())
+        .and_then(|code| code.parse::<u32>().ok())
+        .is_some_and(|code| code & 0xff == 5)
 }
 
 /// Connects once, for the root cause if that fails.
@@ -221,7 +252,6 @@ async fn bound(connection: &mut SqliteConnection, read: Duration) -> Result<(), 
 
 fn sqlite(options: SqliteConnectOptions, role: Role) -> SqliteConnectOptions {
     let options = options
-        .journal_mode(SqliteJournalMode::Wal)
         // NORMAL may lose the last commits when the machine loses power: an acknowledged call would be gone.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
@@ -232,6 +262,8 @@ fn sqlite(options: SqliteConnectOptions, role: Role) -> SqliteConnectOptions {
         // memory: it is as large as the batch.
         Role::Writer => options
             .create_if_missing(true)
+            // The file keeps it: the others, opened after the writer, find it so.
+            .journal_mode(SqliteJournalMode::Wal)
             .pragma("cache_size", WRITER_CACHE_KIB)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("temp_store", "MEMORY"),

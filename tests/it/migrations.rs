@@ -15,6 +15,7 @@ pub fn tests() -> Vec<Case> {
         down_leaves_nothing_behind,
         nothing_is_pending_after_up,
         of_servers_that_start_at_once_one_applies_each_migration,
+        servers_that_open_a_new_database_at_once_wait_for_each_other,
         a_database_that_a_newer_release_took_further_is_left_as_it_is,
         a_migration_that_fails_leaves_those_before_it_applied,
     ]
@@ -92,6 +93,19 @@ async fn of_servers_that_start_at_once_one_applies_each_migration(
             "{status:?}"
         );
         node.close().await;
+    }
+    Ok(())
+}
+
+async fn servers_that_open_a_new_database_at_once_wait_for_each_other(
+    case: TestDatabase,
+) -> anyhow::Result<()> {
+    for _ in 0..8 {
+        let new = case.another().await?;
+        let nodes = (0..4).map(|_| Database::open(new.url(), 1));
+        for node in futures_util::future::try_join_all(nodes).await? {
+            node.close().await;
+        }
     }
     Ok(())
 }
