@@ -210,7 +210,7 @@ impl Page {
         self.sorted(rows, order)
     }
 
-    /// Puts the rows that [`Page::apply`] found in order and cuts the one too many.
+    /// Puts the rows that [`Page::apply`] found in order, each once, and cuts the one too many.
     pub fn sorted<M>(
         &self,
         rows: Vec<M>,
@@ -220,7 +220,7 @@ impl Page {
         M: ModelTrait,
     {
         let positions: Vec<Position> = rows.iter().map(|row| order.position(row)).collect();
-        let in_order = |one: &Position, other: &Position| order.compare(one, other).is_le();
+        let in_order = |one: &Position, other: &Position| order.compare(one, other).is_lt();
         // As a rule they come as they were sorted within the statement, which promises nothing; wide rows are moved for a
         // reason only.
         if positions.is_sorted_by(in_order) {
@@ -228,6 +228,8 @@ impl Page {
         }
         let mut rows: Vec<(Position, M)> = std::iter::zip(positions, rows).collect();
         rows.sort_by(|(one, _), (other, _)| order.compare(one, other));
+        // No two rows stand in one place.
+        rows.dedup_by(|(one, _), (other, _)| order.compare(one, other).is_eq());
         self.cut(rows.into_iter().map(|(_, row)| row).collect())
     }
 

@@ -195,7 +195,7 @@ pub async fn told_by_keys<E: Scoped>(
         .exprs(told.selected(E::default().table_name()))
         .from(E::default())
         .cond_where(visible::<E>(scope, backend))
-        .and_where(keys.hold(column.into_expr()))
+        .and_where(keys.fetch(column.into_expr()))
         .take();
     let rows = rows(connection, &query).await?;
     rows.iter().map(|row| told.row(row, 0)).collect()
@@ -285,7 +285,7 @@ pub async fn seen<E: Scoped>(
     let query = Query::select()
         .expr_as(key.into_expr(), "key")
         .from(E::default())
-        .and_where(Keys::new(backend, keys).hold(key.into_expr()))
+        .and_where(Keys::new(backend, keys).fetch(key.into_expr()))
         .cond_where(visible::<E>(scope, backend))
         .take();
     let rows = rows(connection, &query).await?;

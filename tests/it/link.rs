@@ -1,7 +1,9 @@
 //! The operator's mutations on places: two names become one building, and two again.
 
 use caretaker::config::{Place, UrgentSite};
+use caretaker::domain::database::Database;
 use reqwest::Url;
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::support::case::on_each_engine;
@@ -17,6 +19,7 @@ pub fn tests() -> Vec<Case> {
         ids_stay_and_linked_activities_tell_what_moved,
         linking_in_advance_joins_what_comes_after,
         said_again_nothing_changes,
+        what_is_filed_and_linked_is_told_once,
         unlinking_parts_them_again,
         a_place_that_is_linked_brings_its_place_with_it,
         a_child_site_stays_a_zone_of_the_building_its_parent_became,
@@ -78,6 +81,31 @@ async fn two_names(database: &TestDatabase) -> anyhow::Result<TestServer> {
         .await?;
     server.tell(Call::TaskCreated, at_site("LON-014")).await?;
     Ok(server)
+}
+
+async fn what_is_filed_and_linked_is_told_once(test: TestDatabase) -> anyhow::Result<()> {
+    let server = two_names(&test).await?;
+    server
+        .push(json!([
+            incident("INCIDENT_ASSIGNED", 1),
+            incident("INCIDENT_STARTED", 2)
+        ]))
+        .await?;
+    let pages = "{ buildings { nodes {
+        all: timeline { totalCount nodes { id } }
+        first: timeline(first: 2) { nodes { id } pageInfo { hasNextPage } }
+        last: timeline(last: 2) { nodes { id } pageInfo { hasPreviousPage } }
+        newest: timeline(first: 2, newestFirst: true) { nodes { id } }
+    } } }";
+    let before = server.shows(pages).await?;
+    let database = Database::open(test.url(), 1).await?;
+    let link = "INSERT INTO activity_link (subject_id, seq, occurred_at, linked_at)
+        SELECT building_id, seq, occurred_at, recorded_at FROM activity WHERE building_id IS NOT NULL";
+    let linked = database.writer.execute_unprepared(link).await?;
+    assert!(linked.rows_affected() > 3, "{linked:?}");
+    database.close().await;
+    assert_eq!(server.shows(pages).await?, before);
+    server.stop().await
 }
 
 async fn buildings(server: &TestServer) -> anyhow::Result<Vec<String>> {

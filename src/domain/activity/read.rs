@@ -76,7 +76,13 @@ pub async fn timelines(
     let backend = connection.get_database_backend();
     let keys = Keys::new(backend, subjects);
     let filter = read::asked::<activity::Entity>(scope, backend, list.filter);
-    let [mut filed, mut linked] = branches(&keys, column, &filter, until);
+    let told = list.read();
+    // SQLite looks through what the sub-select tells, and knows no join that depends on the key at hand.
+    let of_branch = match backend {
+        DbBackend::Sqlite => seqs(),
+        _ => told,
+    };
+    let [mut filed, mut linked] = branches(&keys, column, &filter, until, of_branch);
     list.page.apply(&mut filed, list.order);
     // The link repeats the time so that its own index serves this order.
     let link_order = Order::new(
@@ -85,31 +91,22 @@ pub async fn timelines(
     );
     list.page.apply(&mut linked, &link_order);
     // A branch of a UNION cannot be cut by itself on SQLite, the whole of a sub-select can.
-    let mut both = all_of(filed);
-    both.union(UnionType::Distinct, all_of(linked));
+    let mut both = all_of(filed, of_branch);
+    both.union(UnionType::All, all_of(linked, of_branch));
     let mut outer = keys.select();
-    outer.exprs(list.read().selected("k"));
     match backend {
-        DbBackend::Sqlite => {
-            let found = Query::select()
-                .column("seq")
-                .from_subquery(both, "u")
-                .take();
-            outer
-                .cross_join_as::<activity::Entity>("k")
-                .and_where(Expr::col(("k", "seq")).in_subquery(found));
-        }
-        _ => {
-            outer.join_lateral(JoinType::InnerJoin, both, "u", read::yes());
-            outer.join_as(
-                JoinType::InnerJoin,
-                activity::Entity,
-                "k",
-                Expr::col(("k", "seq")).equals(("u", "seq")),
-            );
-        }
-    }
-    // Both branches may be full: the page is cut from up to twice as many rows.
+        DbBackend::Sqlite => outer
+            .exprs(told.selected("k"))
+            .cross_join_as::<activity::Entity>("k")
+            .and_where(Expr::col(("k", "seq")).in_subquery(both)),
+        _ => outer.exprs(told.selected("u")).join_lateral(
+            JoinType::InnerJoin,
+            both,
+            "u",
+            read::yes(),
+        ),
+    };
+    // Both branches may be full, and tell the same: the page is cut from up to twice as many rows.
     read::grouped(connection, &outer, list).await
 }
 
@@ -131,9 +128,9 @@ pub async fn count_timelines(
     let backend = connection.get_database_backend();
     let keys = Keys::new(backend, subjects);
     let filter = read::asked::<activity::Entity>(scope, backend, filter);
-    let [filed, linked] = branches(&keys, column, &filter, until).map(|mut branch| {
+    let [filed, linked] = branches(&keys, column, &filter, until, seqs()).map(|mut branch| {
         branch.limit(read::COUNT_LIMIT + 1);
-        all_of(branch)
+        all_of(branch, seqs())
     });
     let mut both = filed;
     both.union(UnionType::Distinct, linked);
@@ -142,16 +139,17 @@ pub async fn count_timelines(
     read::totals(connection, &outer).await
 }
 
-/// What is filed under the subject at hand, and what is linked to it.
+/// What is filed under the subject at hand, and what is linked to it; some is both.
 fn branches(
     keys: &Keys,
     column: activity::Column,
     filter: &Condition,
     until: Option<&Moment>,
+    told: Told<activity::Entity>,
 ) -> [SelectStatement; 2] {
     let start = || {
         Query::select()
-            .expr_as(activity::Column::Seq.into_expr(), "seq")
+            .exprs(told.selected(activity::Entity))
             .from(activity::Entity)
             .cond_where(filter.clone())
             .and_where_option(until.map(|moment| activity::Column::Seq.lte(moment.seq)))
@@ -180,9 +178,14 @@ fn branches(
     [filed, linked]
 }
 
-fn all_of(branch: SelectStatement) -> SelectStatement {
+fn all_of(branch: SelectStatement, told: Told<activity::Entity>) -> SelectStatement {
     Query::select()
-        .column("seq")
+        .exprs(told.selected("b"))
         .from_subquery(branch, "b")
         .take()
+}
+
+/// The seq alone.
+fn seqs() -> Told<activity::Entity> {
+    Told::of([activity::Column::Seq])
 }

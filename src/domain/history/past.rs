@@ -44,7 +44,7 @@ impl Past {
             return Ok(Self::default());
         }
         let keys = Keys::new(connection.get_database_backend(), keys);
-        let filed = Condition::all().add(keys.hold(column.into_expr()));
+        let filed = Condition::all().add(keys.fetch(column.into_expr()));
         Self::told(connection, moment, filed).await
     }
 
@@ -58,7 +58,7 @@ impl Past {
             return Ok(Self::default());
         }
         let keys = Keys::new(connection.get_database_backend(), sites);
-        let of_sites = keys.hold(activity::Column::SubjectId.into_expr());
+        let of_sites = keys.fetch(activity::Column::SubjectId.into_expr());
         Self::told(connection, moment, moves().add(of_sites)).await
     }
 
@@ -176,7 +176,7 @@ pub async fn recorded_later(
     let ids: Vec<Uuid> = activity::Entity::find()
         .select_only()
         .column(activity::Column::Id)
-        .filter(keys.hold(activity::Column::Id.into_expr()))
+        .filter(keys.fetch(activity::Column::Id.into_expr()))
         .filter(activity::Column::Seq.gt(moment.seq))
         .into_tuple()
         .all(connection)

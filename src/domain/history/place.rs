@@ -82,7 +82,7 @@ pub(super) async fn covered(
     let of_properties: Vec<BuildingId> = building::Entity::find()
         .select_only()
         .column(building::Column::Id)
-        .filter(Keys::new(backend, &ids).hold(building::Column::Id.into_expr()))
+        .filter(Keys::new(backend, &ids).fetch(building::Column::Id.into_expr()))
         .filter(Keys::new(backend, &properties).hold(building::Column::PropertyId.into_expr()))
         .into_tuple()
         .all(connection)

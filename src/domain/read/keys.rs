@@ -1,5 +1,8 @@
-//! Sets of keys as one parameter: one prepared statement serves any number of them. A single key is compared by itself: a
-//! plan for one is then a plan for each, and is kept.
+//! Sets of keys as one parameter: one prepared statement serves any number of them.
+//!
+//! PostgreSQL keeps a plan for any keys, unless one for these keys looks cheaper: it expects ten of an array, and what follows
+//! from the key that is common most, so it would plan anew for each page of fewer. What is fetched by keys has one good
+//! plan; so it is not shown them: they come out of a sub-select that changes nothing else.
 
 use sea_orm::DbBackend;
 use sea_orm::sea_query::{
@@ -49,14 +52,42 @@ impl Keys {
         }
     }
 
+    /// The same where that is what rows are fetched by.
+    pub(in crate::domain) fn fetch(&self, field: Expr) -> Expr {
+        match (self.keys.as_slice(), self.backend) {
+            ([_], _) | (_, DbBackend::Sqlite) => self.hold(field),
+            _ => {
+                let array = match self.kind {
+                    ArrayType::Uuid => "uuid[]",
+                    _ => "text[]",
+                };
+                field.eq(Func::cust("any").arg(self.unseen().cast_as(array)))
+            }
+        }
+    }
+
     /// The keys as the rows of a statement.
     pub(in crate::domain) fn set(&self) -> SelectStatement {
-        self.from(Query::select().expr(self.each()))
+        let mut select = Query::select();
+        select.expr(self.each());
+        match self.keys.as_slice() {
+            [one] => select.from_subquery(row_of(one), "p"),
+            _ => select.from_function(self.function(self.parameter()), "p"),
+        };
+        select
     }
 
     /// The statement that tells each key as `parent_`, to be joined with what belongs to it.
     pub(in crate::domain) fn select(&self) -> SelectStatement {
-        self.from(Query::select().expr_as(self.each(), "parent_"))
+        let mut select = Query::select();
+        select.expr_as(self.each(), "parent_");
+        match (self.keys.as_slice(), self.backend) {
+            ([one], DbBackend::Sqlite) => select.from_subquery(row_of(one), "p"),
+            ([one], _) => select.from_subquery(row_of(one).offset(0).take(), "p"),
+            (_, DbBackend::Sqlite) => select.from_function(self.function(self.parameter()), "p"),
+            _ => select.from_function(self.function(self.unseen()), "p"),
+        };
+        select
     }
 
     /// The key at hand, in a statement that begins with [`Keys::select`].
@@ -69,21 +100,16 @@ impl Keys {
         }
     }
 
-    fn from(&self, select: &mut SelectStatement) -> SelectStatement {
-        match self.keys.as_slice() {
-            [one] => {
-                let one = Query::select().expr_as(Expr::val(one.clone()), "p").take();
-                select.from_subquery(one, "p").take()
-            }
-            _ => select.from_function(self.function(), "p").take(),
+    fn function(&self, keys: Expr) -> FunctionCall {
+        match self.backend {
+            DbBackend::Sqlite => Func::cust("json_each").arg(keys),
+            _ => Func::cust("unnest").arg(keys),
         }
     }
 
-    fn function(&self) -> FunctionCall {
-        match self.backend {
-            DbBackend::Sqlite => Func::cust("json_each").arg(self.parameter()),
-            _ => Func::cust("unnest").arg(self.parameter()),
-        }
+    fn unseen(&self) -> Expr {
+        let keys = Query::select().expr(self.parameter()).take();
+        Expr::SubQuery(None, Box::new(keys.into()))
     }
 
     /// An array, or for SQLite a JSON array of strings.
@@ -100,6 +126,10 @@ impl Keys {
         let texts: Vec<String> = self.keys.iter().map(text).collect();
         Expr::val(serde_json::Value::from(texts).to_string())
     }
+}
+
+fn row_of(key: &Value) -> SelectStatement {
+    Query::select().expr_as(Expr::val(key.clone()), "p").take()
 }
 
 /// `field` is one of the values that `rows` tells; the values are found once, and an index of the field serves.
