@@ -32,8 +32,8 @@ struct Seen {
 struct Guesser {
     limiter: DefaultDirectRateLimiter,
     last: Instant,
-    /// Until when it was told to wait.
-    waits_until: Option<Instant>,
+    /// Until when it was told to wait, by the clock of the limiter: another one would let it in sooner or later than that.
+    waits_until: Option<<DefaultClock as Clock>::Instant>,
 }
 
 impl std::fmt::Debug for Guesses {
@@ -53,12 +53,10 @@ impl Guesser {
 
     fn count(&mut self, now: Instant) -> Result<(), Duration> {
         self.last = now;
-        let checked = self.limiter.check();
-        let wait = checked.map_err(|until| until.wait_time_from(DefaultClock::default().now()));
-        if let Err(wait) = wait {
-            self.waits_until = Some(now + wait);
-        }
-        wait
+        self.limiter.check().map_err(|until| {
+            self.waits_until = Some(until.earliest_possible());
+            until.wait_time_from(DefaultClock::default().now())
+        })
     }
 }
 
@@ -110,7 +108,7 @@ impl Guesses {
         };
         // Whoever has no place of its own has not been told to wait, whatever those others did.
         let until = guesser.and_then(|guesser| guesser.waits_until);
-        until.is_some_and(|until| Instant::now() < until)
+        until.is_some_and(|until| DefaultClock::default().now() < until)
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
