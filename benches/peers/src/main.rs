@@ -31,6 +31,10 @@ use crate::estate::Size;
 use crate::place::{Engine, Place};
 use crate::reads::{Asking, Peers};
 
+/// The same as caretaker's, since the limit is served by this program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures caretaker beside its peers.
 #[derive(Parser)]
 struct Cli {

@@ -12,6 +12,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
+use axum::serve::ListenerExt;
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -19,6 +20,10 @@ use tokio_stream::wrappers::BroadcastStream;
 
 /// How many events one may be behind before it loses them.
 const BUFFER: usize = 4_096;
+
+/// The same as caretaker's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Text = Arc<str>;
 
@@ -99,6 +104,11 @@ async fn main() -> anyhow::Result<()> {
         .with_state(events)
         .route_service("/graphql/ws", GraphQLSubscription::new(schema));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            eprintln!("driver: {error}");
+        }
+    });
     Ok(axum::serve(listener, router).await?)
 }
 

@@ -276,7 +276,7 @@ async fn run(
     })
 }
 
-/// All were told the same, in the same order; of one that lost something the rest is.
+/// Each was told what was sent, once, and all in the same order; of one that lost something the rest is.
 fn check(told: &[Vec<Seen>], count: u32) -> anyhow::Result<()> {
     let numbers = |seen: &[Seen]| -> Vec<u32> { seen.iter().map(|(number, _)| *number).collect() };
     let longest = told.iter().max_by_key(|seen| seen.len());
@@ -289,13 +289,19 @@ fn check(told: &[Vec<Seen>], count: u32) -> anyhow::Result<()> {
         ensure!(place.replace(index).is_none(), "{number} was told twice");
     }
     for seen in told {
+        let mut is_told = vec![false; count as usize];
         let mut last = None;
         for number in numbers(seen) {
-            let index = place.get(number as usize).copied().flatten();
-            let Some(index) = index else { continue };
+            let known = is_told.get_mut(number as usize);
+            let known = known.context("an event that was not sent")?;
+            ensure!(!std::mem::replace(known, true), "{number} was told twice");
+            // Who heard most may have lost it all the same.
+            let Some(index) = place[number as usize] else {
+                continue;
+            };
             ensure!(
                 last < Some(index),
-                "{number} was told twice or out of order"
+                "{number} was told to one in another order than to others"
             );
             last = Some(index);
         }

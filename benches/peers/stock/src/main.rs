@@ -20,6 +20,10 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Ent
 
 use write::Example;
 
+/// The same as caretaker's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a call needs.
 pub struct Stock {
     connection: DatabaseConnection,
