@@ -58,7 +58,7 @@ pub enum OpenError {
 pub struct Database {
     /// Where every query of a reader goes.
     pub readers: DatabaseConnection,
-    /// Where the feed's tail and readiness look, so that no reader's query keeps them waiting.
+    /// Where the feed's tail, readiness, notices and upkeep look, so that no reader's query keeps them waiting.
     pub feed: DatabaseConnection,
     /// The one connection that writes: the writer's, and, between its batches, everybody else's who changes something:
     /// OAuth clients and tokens, operators, pruning, the commands.
@@ -210,7 +210,7 @@ enum Role {
     Writer,
     /// What is done with one connection takes no longer, where that is said: a command reads for as long as it must.
     Reader(Option<Duration>),
-    /// It asks the same few questions again and again.
+    /// It asks the same few questions again and again, each served by an index.
     Feed,
 }
 

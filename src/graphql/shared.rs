@@ -182,13 +182,13 @@ fn together(
                     // It reads what it missed by itself; so it does where the question cannot be run for all.
                     Err(RecvError::Lagged(_) | RecvError::Closed) => break,
                 };
-                let Some(last_of_all) = all.last().map(|event| (event.seq, event.is_heartbeat)) else { continue };
+                let last_of_all = all.last().map(|event| (event.seq, event.is_heartbeat));
                 match (Events::after(all, stands), last_of_all) {
-                    (Some(events), (seq, _)) => {
+                    (Some(events), Some((seq, _))) => {
                         stands = seq;
                         yield Told::Shared(events);
                     }
-                    (None, (seq, true)) => {
+                    (None, Some((seq, true))) => {
                         // It came with a cursor that this node has not reached: a sign of life bears its own.
                         let here = position.stretch(Some(stands), Some(seq));
                         let mut own = schema.alone(question.request(), viewer.clone(), here);
@@ -199,7 +199,8 @@ fn together(
                             }
                         }
                     }
-                    (None, (_, false)) => {}
+                    // It was told all of it before.
+                    _ => {}
                 }
             }
             last = Some(stands);

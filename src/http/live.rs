@@ -125,6 +125,15 @@ impl Step {
         }
     }
 
+    /// Results with their cursors that are told to all together, the client may know where the feed stands.
+    #[cfg(test)]
+    pub(super) fn together(events: &[(&str, &str)]) -> Self {
+        Self {
+            told: Told::Shared(graphql::shared::Events::worded(events)),
+            has_cursor: true,
+        }
+    }
+
     /// The results, in order.
     pub(super) fn results(&self) -> Vec<Shown<'_>> {
         match &self.told {

@@ -7,18 +7,22 @@ use caretaker::domain::migrate;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
-use crate::support::{Case, TestDatabase, case::on_each_engine};
+use crate::support::case::{on_each_engine, on_sqlite};
+use crate::support::{Case, TestDatabase};
 
 pub fn tests() -> Vec<Case> {
-    on_each_engine![
+    let mut tests = on_each_engine![
         up_down_and_up_again_end_in_the_same_schema,
         down_leaves_nothing_behind,
         nothing_is_pending_after_up,
         of_servers_that_start_at_once_one_applies_each_migration,
-        servers_that_open_a_new_database_at_once_wait_for_each_other,
         a_database_that_a_newer_release_took_further_is_left_as_it_is,
         a_migration_that_fails_leaves_those_before_it_applied,
-    ]
+    ];
+    tests.extend(on_sqlite![
+        servers_that_open_a_new_file_at_once_wait_for_each_other,
+    ]);
+    tests
 }
 
 async fn up_down_and_up_again_end_in_the_same_schema(database: TestDatabase) -> anyhow::Result<()> {
@@ -97,13 +101,18 @@ async fn of_servers_that_start_at_once_one_applies_each_migration(
     Ok(())
 }
 
-async fn servers_that_open_a_new_database_at_once_wait_for_each_other(
+async fn servers_that_open_a_new_file_at_once_wait_for_each_other(
     case: TestDatabase,
 ) -> anyhow::Result<()> {
     for _ in 0..8 {
         let new = case.another().await?;
         let nodes = (0..4).map(|_| Database::open(new.url(), 1));
         for node in futures_util::future::try_join_all(nodes).await? {
+            for pool in [&node.writer, &node.readers, &node.feed] {
+                let mode = Statement::from_string(DbBackend::Sqlite, "PRAGMA journal_mode");
+                let mode = pool.query_one_raw(mode).await?.unwrap();
+                assert_eq!(mode.try_get_by_index::<String>(0)?, "wal");
+            }
             node.close().await;
         }
     }

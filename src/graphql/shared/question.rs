@@ -61,6 +61,21 @@ impl Events {
         self.all.get(self.from..).unwrap_or_default().iter()
     }
 
+    /// Events of these payloads and cursors, for tests of how they are worded.
+    #[cfg(test)]
+    pub fn worded(events: &[(&str, &str)]) -> Self {
+        let event = |(seq, (payload, cursor)): (i64, &(&str, &str))| Event {
+            payload: (*payload).to_owned(),
+            cursor: (*cursor).to_owned(),
+            seq,
+            is_heartbeat: false,
+        };
+        Self {
+            all: std::iter::zip(1.., events).map(event).collect(),
+            from: 0,
+        }
+    }
+
     /// What of them is to be told to one who was told all up to `stands`; nothing where it was told all of it.
     pub(super) fn after(all: Arc<[Event]>, stands: i64) -> Option<Self> {
         let from = all.iter().position(|event| event.is_news_after(stands))?;

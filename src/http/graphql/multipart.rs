@@ -91,3 +91,18 @@ fn words(happening: &Happening) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::live::Step;
+
+    #[test]
+    fn what_is_told_together_is_a_part_each() {
+        let step = Step::together(&[("1", "a"), ("2", "b")]);
+        assert_eq!(
+            words(&Happening::Step(Box::new(step))),
+            [part("{\"payload\":1}"), part("{\"payload\":2}")].concat()
+        );
+    }
+}

@@ -184,6 +184,11 @@ mod tests {
             words(&Happening::Step(Box::new(step))),
             "event: next\ndata: {\"data\":\"a\\nb\"}\n\n"
         );
+        let step = Step::together(&[("1", "a"), ("2", "b")]);
+        assert_eq!(
+            words(&Happening::Step(Box::new(step))),
+            "id: a\nevent: next\ndata: 1\n\nid: b\nevent: next\ndata: 2\n\n"
+        );
         assert_eq!(words(&Happening::Complete), "event: complete\ndata:\n\n");
         assert_eq!(words(&Happening::Quiet), ":\n\n");
         for end in [End::Stopping, End::Reader("The token has expired")] {

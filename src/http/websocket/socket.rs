@@ -22,9 +22,10 @@ use crate::http::reader::Reader;
 const GOODBYE: Duration = Duration::from_secs(1);
 /// How many pings may go unanswered.
 const UNANSWERED: u32 = 2;
-/// So many messages are written together at most; then other sockets have their turn.
+/// Nothing more is asked for once so many messages are there to be written; then other sockets have their turn. What is
+/// told to all together comes as a whole.
 const BURST: usize = 32;
-/// So many bytes are written without waiting for more.
+/// The same for so many bytes.
 const MOST_BYTES: usize = 16 * 1024;
 
 /// What one socket consists of, but for the wire.

@@ -101,6 +101,14 @@ fn what_is_no_message_is_told_so() {
 }
 
 #[test]
+fn what_is_told_together_is_a_message_each() {
+    let step = Step::together(&[("1", "a"), ("2", "b")]);
+    let message = |payload| format!(r#"{{"id":"x","type":"next","payload":{payload}}}"#);
+    let told = Told::Next("x".to_owned(), step);
+    assert_eq!(told.texts(), [message(1), message(2)]);
+}
+
+#[test]
 fn what_is_told_is_json_whatever_the_id() {
     let id = "\"\\\n\u{0}ä".to_owned();
     let said = |told: Told| serde_json::from_str::<Value>(&told.texts().concat()).unwrap();
