@@ -256,7 +256,7 @@ fn table(measured: &[Measured]) -> anyhow::Result<String> {
                 let runs = runs(measured, question.name, count, peer);
                 let own = self::runs(measured, question.name, count, Peer::Caretaker);
                 let spread = |value: fn(&Run) -> f64, digits| {
-                    let spread = Spread::of(runs.iter().map(|run| value(run)));
+                    let spread = Spread::of(runs.iter().map(value));
                     spread.map_or_else(String::new, |spread| spread.text(digits))
                 };
                 if runs.is_empty() {

@@ -33,7 +33,7 @@ pub(super) fn story(
     number: usize,
     made_for: Option<(&str, DateTime<Utc>)>,
 ) -> Vec<Call> {
-    let is_long = number % LONG == 0;
+    let is_long = number.is_multiple_of(LONG);
     let mut at = made_for.map_or_else(|| moment(rng), |(_, start)| start + TimeDelta::minutes(5));
     let identifier = guid(rng);
     let reference = 10_000 * (building.number + 1) + number;
