@@ -3,16 +3,13 @@
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use sea_orm::{
-    ConnectOptions, Database as SeaOrm, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
-};
-use sqlx::error::DatabaseError;
+use sea_orm::{ConnectOptions, Database as SeaOrm, DatabaseConnection, DbBackend, DbErr};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection, PgConnection};
 use tokio::time::{sleep, timeout};
+
+use super::failure::is_busy;
 
 /// How long SQLite waits for another process's write.
 const BUSY: Duration = Duration::from_secs(5);
@@ -142,18 +139,6 @@ async fn open_writer(options: ConnectOptions) -> Result<DatabaseConnection, DbEr
             opened => return opened,
         }
     }
-}
-
-fn is_busy(error: &DbErr) -> bool {
-    let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else {
-        return false;
-    };
-    let error = error.as_database_error();
-    // Extended result codes keep the primary code in their low byte: BUSY 5.
-    error
-        .and_then(|error| error.try_downcast_ref::<SqliteError>()?.code())
-        .and_then(|code| code.parse::<u32>().ok())
-        .is_some_and(|code| code & 0xff == 5)
 }
 
 /// Connects once, for the root cause if that fails.

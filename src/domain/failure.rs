@@ -1,6 +1,8 @@
 //! What a database error means for the writer: whose fault it is decides who is told what.
 
 use sea_orm::{DbErr, RuntimeErr};
+use sqlx::error::DatabaseError;
+use sqlx::sqlite::SqliteError;
 
 /// Kinds of database errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,18 @@ pub fn is_away(error: &DbErr) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a connection failed because another one has the SQLite file to itself: BUSY 5.
+pub fn is_busy(error: &DbErr) -> bool {
+    let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else {
+        return false;
+    };
+    let error = error.as_database_error();
+    error
+        .and_then(|error| error.try_downcast_ref::<SqliteError>()?.code())
+        .and_then(|code| code.parse::<u32>().ok())
+        .is_some_and(|code| code & 0xff == 5)
 }
 
 /// Whether the database gave a read up because it took too long: `query_canceled`, `SQLITE_INTERRUPT`.

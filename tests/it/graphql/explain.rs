@@ -9,10 +9,11 @@ use caretaker::domain::id::{self, SiteKey};
 use caretaker::domain::scope::{Claims, Scope};
 
 use super::estate::{self, Estate, SMALL};
-use crate::support::{Case, TestDatabase, case::on_each_engine};
+use crate::support::case::{on_each_engine, on_postgres};
+use crate::support::{Case, TestDatabase};
 
 pub fn tests() -> Vec<Case> {
-    on_each_engine![
+    let mut tests = on_each_engine![
         an_index_serves_each_order_alone,
         an_index_serves_each_filter_alone,
         lists_of_many_parents_are_entered_by_parent,
@@ -21,7 +22,9 @@ pub fn tests() -> Vec<Case> {
         an_index_serves_each_search,
         an_index_serves_each_question_to_related_things,
         an_index_serves_what_was_known_at_an_earlier_time,
-    ]
+    ];
+    tests.extend(on_postgres![what_is_fetched_by_keys_is_planned_once]);
+    tests
 }
 
 /// Filters that leave the rows of one thing or of a short time: those are found by an index and sorted.
@@ -312,6 +315,34 @@ async fn lists_of_many_parents_are_entered_by_parent(test: TestDatabase) -> anyh
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+    estate.close().await;
+    Ok(())
+}
+
+async fn what_is_fetched_by_keys_is_planned_once(test: TestDatabase) -> anyhow::Result<()> {
+    let estate = Estate::build(&test, SMALL).await?;
+    estate.database.writer.execute_unprepared("ANALYZE").await?;
+    let few = "{ buildings(first: 3) { nodes { zones(first: 2) { nodes { name } }
+        timeline(first: 3) { nodes { zone { name } } } } } }";
+    let one = "{ buildings(first: 1) { nodes { zones(first: 2) { nodes { name } }
+        timeline(first: 3) { nodes { zone { name } } } } } }";
+    for _ in 0..20 {
+        estate.data(few).await;
+        estate.data(one).await;
+    }
+    // PostgreSQL looks at the keys of five runs before it decides whether to keep a plan for any.
+    let plans = "SELECT statement, generic_plans, custom_plans FROM pg_prepared_statements
+        WHERE statement LIKE '%any(%' OR statement LIKE '%parent_%'";
+    let plans = Statement::from_string(DbBackend::Postgres, plans);
+    let plans = estate.database.readers.query_all_raw(plans).await?;
+    let mut kept = 0;
+    for plan in plans {
+        let statement: String = plan.try_get_by_index(0)?;
+        let (generic, custom): (i64, i64) = (plan.try_get_by_index(1)?, plan.try_get_by_index(2)?);
+        assert!(custom <= 5, "planned {custom} times: {statement}");
+        kept += usize::from(generic > 0);
+    }
+    assert!(kept >= 4, "{kept}");
     estate.close().await;
     Ok(())
 }
