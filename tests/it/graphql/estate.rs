@@ -49,7 +49,16 @@ pub const SMALL: Extent = Extent {
 
 impl Estate {
     pub async fn build(test: &TestDatabase, extent: Extent) -> anyhow::Result<Self> {
-        let mut database = Database::open(test.url(), 2).await?;
+        Self::read_by(2, test, extent).await
+    }
+
+    /// One that is read over so many connections.
+    pub async fn read_by(
+        readers: u32,
+        test: &TestDatabase,
+        extent: Extent,
+    ) -> anyhow::Result<Self> {
+        let mut database = Database::open(test.url(), readers).await?;
         migrate::up(&database).await?;
         fill(&database, &extent).await?;
         let statements = Arc::default();
