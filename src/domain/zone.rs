@@ -1,9 +1,10 @@
 //! What is kept of a zone because zones are sorted by it: when it was cleaned last and by which task, and how many open
-//! incidents it has. Told anew by the stored tasks and incidents, so that the order in which they came does not count.
+//! incidents it has. Told anew by the stored tasks and incidents, so that the order in which they came does not count;
+//! a batch that only opens and closes incidents counts them in the fold, since asking for them costs more.
 
 use std::collections::BTreeSet;
 
-use entity::{TaskKind, WorkState, ZoneId, incident, task};
+use entity::{TaskKind, WorkState, ZoneId, task};
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 use uuid::Uuid;
 
@@ -20,12 +21,12 @@ const REFRESH: &str = "UPDATE zone SET
         open_incident_count = (SELECT count(*) FROM incident WHERE incident.zone_id = zone.id AND incident.is_open)
     WHERE id IN {0}";
 
-/// Tells the zones whose tasks or incidents `state` changes what they come to, with one statement.
+/// Tells the zones that the tasks which `state` changes cleaned what they come to, with one statement.
 ///
 /// # Errors
 /// What the database says.
 pub async fn refresh(connection: &impl ConnectionTrait, state: &State) -> Result<(), DbErr> {
-    let zones: Vec<Uuid> = touched(state).into_iter().map(|zone| zone.0).collect();
+    let zones: Vec<Uuid> = cleaned(state).into_iter().map(|zone| zone.0).collect();
     tell(connection, &zones).await
 }
 
@@ -45,31 +46,20 @@ pub async fn tell(connection: &impl ConnectionTrait, zones: &[Uuid]) -> Result<(
     Ok(())
 }
 
-/// The zones whose tasks or incidents `state` changes.
-pub fn touched(state: &State) -> BTreeSet<ZoneId> {
+/// The zones that are cleaned otherwise than before by the tasks that `state` changes.
+pub fn cleaned(state: &State) -> BTreeSet<ZoneId> {
     let mut zones = BTreeSet::new();
     for (stored, row) in state.tasks.differing() {
-        let (before, now) = (stored.and_then(cleaned), cleaned(row));
+        let (before, now) = (stored.and_then(cleaning), cleaning(row));
         if now != before {
             zones.extend(now.into_iter().chain(before).map(|(zone, _)| zone));
-        }
-    }
-    for (stored, row) in state.incidents.differing() {
-        let (before, now) = (stored.and_then(open), open(row));
-        if now != before {
-            zones.extend(now.into_iter().chain(before));
         }
     }
     zones
 }
 
 /// Which zone a task cleaned, and when.
-fn cleaned(row: &task::Model) -> Option<(ZoneId, sea_orm::prelude::DateTimeUtc)> {
+fn cleaning(row: &task::Model) -> Option<(ZoneId, sea_orm::prelude::DateTimeUtc)> {
     let is_cleaning = row.kind == TaskKind::Scheduled && row.state == Some(WorkState::Completed);
     row.zone_id.zip(row.completed_at).filter(|_| is_cleaning)
-}
-
-/// Which zone has an open incident in this.
-fn open(row: &incident::Model) -> Option<ZoneId> {
-    row.zone_id.filter(|_| row.is_open)
 }

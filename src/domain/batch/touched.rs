@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::domain::bulk::{self, Keys};
 use crate::domain::row::{self, Columns, RowChange};
 use crate::domain::state::State;
-use crate::domain::zone::touched as told_anew;
+use crate::domain::zone::cleaned;
 
 /// The keys of the rows, by table.
 #[derive(Debug)]
@@ -47,8 +47,8 @@ impl Touched {
             "incident": incidents, "task": tasks, "status_change": status_changes, "note": notes,
             "chase": chases,
         }
-        let told = told_anew(state).into_iter().map(|zone| zone.0);
-        ids.entry("zone").or_default().extend(told);
+        let cleaned = cleaned(state).into_iter().map(|zone| zone.0);
+        ids.entry("zone").or_default().extend(cleaned);
         let moved: Vec<Uuid> = state.rehomed.iter().map(|moved| moved.site.0).collect();
         if !moved.is_empty() {
             let backend = transaction.get_database_backend();

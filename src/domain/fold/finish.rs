@@ -1,6 +1,8 @@
 //! After the last fact of a batch: buildings and zones come into line, timelines take in what was filed before its
 //! place was known, and activities are filed under where things stand in the end.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use entity::{ActivityKind, Change, Source, ZoneId, activity};
 
@@ -12,6 +14,7 @@ use crate::domain::state::{LinkFrom, Rehomed, State, TimelineLink};
 /// moved to another building, or are another zone of it than before.
 pub fn finish(state: &mut State, at: DateTime<Utc>) -> Vec<NewActivity> {
     place::finish(state);
+    count_open_incidents(state);
     link_timelines(state);
     let moved = state.rehomed.iter();
     moved
@@ -26,6 +29,28 @@ pub fn finish(state: &mut State, at: DateTime<Utc>) -> Vec<NewActivity> {
             super::activity(id, ActivityKind::Linked, at, told, None)
         })
         .collect()
+}
+
+/// How many open incidents zones have: those they had, without those of this batch, and with what these are now.
+fn count_open_incidents(state: &mut State) {
+    let mut more: BTreeMap<ZoneId, i32> = BTreeMap::new();
+    for (stored, row) in state.incidents.differing() {
+        for (row, by) in [(stored, -1), (Some(row), 1)] {
+            let zone = row.filter(|row| row.is_open).and_then(|row| row.zone_id);
+            if let Some(zone) = zone {
+                *more.entry(zone).or_default() += by;
+            }
+        }
+    }
+    for (zone, more) in more {
+        let stored = state.zones.stored(zone);
+        let count = stored.map_or(0, |row| row.open_incident_count) + more;
+        if let Some(mut row) = state.zones.get(zone).cloned() {
+            // What an older release writes beside this one is counted only by the upkeep.
+            row.open_incident_count = count.max(0);
+            state.zones.put(zone, row);
+        }
+    }
 }
 
 fn changes(moved: &Rehomed) -> Vec<Change> {
