@@ -153,6 +153,19 @@ async fn what_is_said_anew_is_found_and_what_was_said_before_is_not(
         .await?;
     assert_eq!(found(&server, "zones", "name", "lobby").await?, ["Lobby"]);
 
+    // An incident's work order has its words.
+    let told = json!({"Meta": {"Name": "Leak at the sink"}});
+    server
+        .push(json!([with(incident("INCIDENT_STARTED", 9), told)]))
+        .await?;
+    let work_orders = "query($text: String!) {
+        tasks(filter: {kind: {eq: INCIDENT_WORK}, search: $text}) { nodes { name } } }";
+    for (text, expected) in [("smell", vec![]), ("sink", vec!["Leak at the sink"])] {
+        assert_eq!(found(&server, "incidents", "name", text).await?, expected);
+        let data = server.graphql(work_orders, json!({ "text": text })).await?;
+        assert_eq!(look::words(&data["tasks"], "name"), expected);
+    }
+
     server.tell(Call::TaskCreated, description()).await?;
     let told =
         json!({"Description": "Pump replaced", "ModifiedDateTimeUtc": "2020-06-01T00:00:00Z"});

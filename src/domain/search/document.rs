@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entity::{Searched, incident, search, task};
+use entity::{Searched, TaskKind, incident, search, task};
 use sea_orm::{ActiveEnum, ConnectionTrait, DbErr, Statement};
 use uuid::Uuid;
 
@@ -49,7 +49,15 @@ impl Stale {
         }
         for (stored, row) in state.tasks.differing() {
             let texts = |row: &task::Model| [row.name.clone(), row.description.clone()];
-            if stored.map(texts) != Some(texts(row)) {
+            // Work orders are not loaded: they have the texts of their incidents.
+            let of_work = row
+                .incident_id
+                .filter(|_| row.kind == TaskKind::IncidentWork);
+            let is_stale = match of_work {
+                Some(incident) => stale.incidents.contains(&incident.0),
+                None => stored.map(texts) != Some(texts(row)),
+            };
+            if is_stale {
                 stale.tasks.insert(row.id.0);
             }
         }
