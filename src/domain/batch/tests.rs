@@ -146,7 +146,7 @@ async fn play(steps: &[Step], per_batch: usize) -> BTreeMap<String, Vec<String>>
         played.batch(number, steps, DateTime::UNIX_EPOCH).await;
     }
     let miscounted = texts(&played.database, MISCOUNTED).await;
-    assert_eq!(miscounted, [String::new(); 0]);
+    assert!(miscounted.is_empty(), "{miscounted:?}");
     let rows = rows(&played.database).await;
     played.close().await;
     rows
